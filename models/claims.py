@@ -1,0 +1,231 @@
+"""The claims registry and the one rule engine that turns findings into verdicts (MEASURES §9).
+
+A criterion compares one finding with a threshold: it holds when the interval lies wholly on the claim's side, it is
+against when the interval lies wholly on the other, and is open otherwise. A panel is for the claim when all its primary
+criteria hold (an intersection-union test, so its p-value is the largest of them) and against it when one is against.
+Holm's correction runs over all primary tests planned; sensitivities never move a verdict.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+ALPHA = 0.05
+# A group under this many independent clusters decides nothing (MEASURES §3 asks as many of a readable age): the bootstrap
+# of a handful is no interval.
+MIN_CLUSTERS = 15
+FINDING_KEY = ("subject", "measure", "mode", "k", "horizon")
+
+VERDICTS = ("supported", "contradicted", "mixed", "too early", "undecided", "not testable with what is held")
+
+
+def load_registry() -> dict[str, Any]:
+    """The registry as read from `claims.toml`, checked.
+
+    Raises:
+        ValueError: a claim or criterion lacks a field, states no threshold or an unknown one.
+
+    """
+    text = (resources.files("longwave.models") / "claims.toml").read_text(encoding="utf-8")
+    return parse_registry(text)
+
+
+def parse_registry(text: str) -> dict[str, Any]:
+    """A registry from its text; see `load_registry`."""
+    registry = tomllib.loads(text)
+    needed = (
+        "id",
+        "claim",
+        "hypothesis",
+        "result_class",
+        "threshold_status",
+        "threshold_date",
+        "caveats",
+        "criteria",
+    )
+    for claim in registry["claims"]:
+        lacking = [name for name in needed if name not in claim]
+        if lacking:
+            raise ValueError(f"claim {claim.get('id', '?')} lacks {', '.join(lacking)}")
+        for criterion in claim["criteria"]:
+            sides = [side for side in ("below", "above", "between") if side in criterion]
+            if len(sides) != 1 or criterion.get("role") not in ("primary", "sensitivity"):
+                raise ValueError(f"claim {claim['id']}: a criterion needs one of below, above, between, and a role")
+    ids = [claim["id"] for claim in registry["claims"]]
+    if len(set(ids)) != len(ids):
+        raise ValueError("two claims share an id")
+    return registry
+
+
+def evaluate(
+    registry: Mapping[str, Any], findings: pl.DataFrame, captures: Mapping[str, Sequence[str]], newest: date
+) -> list[dict[str, Any]]:
+    """Every claim's entry of `findings.json`, without `decided_on`.
+
+    Args:
+        registry: from `load_registry`.
+        findings: rows of the findings table (subject, measure, mode, k, horizon, estimate, lo, hi, level, n, …).
+        captures: for each subject, the captures its panel rests on.
+        newest: newest vintage read.
+
+    Raises:
+        KeyError: a primary criterion names a finding that no model made: no row without a working measure.
+
+    """
+    by_key = {tuple(row[name] for name in FINDING_KEY): row for row in findings.iter_rows(named=True)}
+    entries = [_entry(claim, by_key, captures) for claim in registry["claims"]]
+    _decide(entries, int(registry["m_primary"]))
+    for entry in entries:
+        entry["newest_vintage"] = str(newest)
+    return entries
+
+
+def _entry(
+    claim: Mapping[str, Any],
+    findings: Mapping[tuple[Any, ...], Mapping[str, Any]],
+    captures: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    rows = []
+    for criterion in claim["criteria"]:
+        key = (
+            criterion["panel"],
+            criterion["measure"],
+            criterion["mode"],
+            criterion.get("k", -1),
+            criterion.get("horizon", -1),
+        )
+        if key not in findings:
+            raise KeyError(f"claim {claim['id']}: no finding {key}; known subjects: {sorted({k[0] for k in findings})}")
+        rows.append(_by(criterion, findings[key], captures.get(criterion["panel"], ())))
+    return {
+        "id": claim["id"],
+        "claim": claim["claim"],
+        "hypothesis": claim["hypothesis"],
+        "verdict": "undecided",
+        "result_class": claim["result_class"],
+        "threshold_status": claim["threshold_status"],
+        "threshold_date": str(claim["threshold_date"]),
+        "threshold_history": list(claim.get("threshold_history", [])),
+        "by": rows,
+        "caveats": list(claim["caveats"]),
+        "would_test_it": claim.get("would_test_it", ""),
+    }
+
+
+def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequence[str]) -> dict[str, Any]:
+    side = next(name for name in ("below", "above", "between") if name in criterion)
+    interval = [finding["lo"], finding["hi"]]
+    return {
+        "panel": criterion["panel"],
+        "role": criterion["role"],
+        "n": finding["n"],
+        "clusters": finding["n_clusters"],
+        "measure": criterion["measure"],
+        "mode": criterion["mode"],
+        "k": criterion.get("k", -1),
+        "horizon": criterion.get("horizon", -1),
+        "unit": finding["unit"],
+        "estimate": finding["estimate"],
+        "interval": interval,
+        "level": finding["level"],
+        "side": side,
+        "threshold": criterion[side],
+        "holds": holds(side, criterion[side], finding["lo"], finding["hi"]) if _decides(finding) else None,
+        "p": _p_value(side, criterion[side], finding),
+        "note": finding["note"],
+        "captures": list(captures),
+    }
+
+
+def _decides(finding: Mapping[str, Any]) -> bool:
+    """Whether a finding is there with an interval from enough clusters to decide anything."""
+    return finding["estimate"] is not None and (finding["n_clusters"] or 0) >= MIN_CLUSTERS
+
+
+def holds(side: str, threshold: Any, lo: float | None, hi: float | None) -> bool | None:
+    """Whether an interval lies wholly on the claim's side (True), wholly on the other (False), or neither (None).
+
+    `lo`/`hi` null: unbounded on that end. `between` [a, b]: inside the closed range, or wholly outside it.
+    """
+    low = -np.inf if lo is None else lo
+    high = np.inf if hi is None else hi
+    if side == "below":
+        return True if high < threshold else (False if low > threshold else None)
+    if side == "above":
+        return True if low > threshold else (False if high < threshold else None)
+    return (
+        True
+        if threshold[0] <= low and high <= threshold[1]
+        else (False if high < threshold[0] or low > threshold[1] else None)
+    )
+
+
+def _p_value(side: str, threshold: Any, finding: Mapping[str, Any]) -> float | None:
+    """Two-sided p against the threshold from the interval's half-width, normal approximation; null for a range.
+
+    Used only for Holm's order: the verdict itself rests on the interval.
+    """
+    estimate, lo, hi, level = (finding[name] for name in ("estimate", "lo", "hi", "level"))
+    if side == "between" or None in (estimate, lo, hi, level) or hi <= lo:
+        return None
+    z = (estimate - threshold) / ((hi - lo) / (2 * stats.norm.ppf(0.5 + level / 2)))
+    return float(2 * stats.norm.sf(abs(z)))
+
+
+def panel_states(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, float | None]]:
+    """State (`for`, `against`, `open`) and p-value of every primary panel of one claim."""
+    states: dict[str, tuple[str, float | None]] = {}
+    for panel in dict.fromkeys(row["panel"] for row in rows if row["role"] == "primary"):
+        own = [row for row in rows if row["panel"] == panel and row["role"] == "primary"]
+        against = [row for row in own if row["holds"] is False]
+        if against:
+            known = [row["p"] for row in against if row["p"] is not None]
+            states[panel] = ("against", min(known) if known else None)
+        elif all(row["holds"] for row in own):
+            known = [row["p"] for row in own if row["p"] is not None]
+            states[panel] = ("for", max(known) if known else None)
+        else:
+            states[panel] = ("open", None)
+    return states
+
+
+def holm(p_values: Sequence[float], m: int) -> list[bool]:
+    """Which of these p-values stand after Holm's step-down correction for `m` planned tests (Holm 1979)."""
+    order = np.argsort(p_values)
+    kept = [False] * len(p_values)
+    for rank, index in enumerate(order):
+        if p_values[index] > ALPHA / (m - rank):
+            break
+        kept[index] = True
+    return kept
+
+
+def _decide(entries: Sequence[dict[str, Any]], m: int) -> None:
+    states = [panel_states(entry["by"]) for entry in entries]
+    tests = [(i, panel, p) for i, own in enumerate(states) for panel, (_, p) in own.items() if p is not None]
+    kept = holm([p for _, _, p in tests], max(m, len(tests)))
+    lost = {(i, panel) for (i, panel, _), keep in zip(tests, kept, strict=True) if not keep}
+    for i, (entry, own) in enumerate(zip(entries, states, strict=True)):
+        final = {panel: "open" if (i, panel) in lost else state for panel, (state, _) in own.items()}
+        entry["verdict"] = verdict(list(final.values()))
+        entry["panels"] = final
+
+
+def verdict(states: Sequence[str]) -> str:
+    """The word for the states of a claim's primary panels."""
+    found = set(states)
+    if not found:
+        return "not testable with what is held"
+    if {"for", "against"} <= found:
+        return "mixed"
+    if found == {"for"}:
+        return "supported"
+    return "contradicted" if found == {"against"} else "undecided"

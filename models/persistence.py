@@ -1,0 +1,501 @@
+"""Whether those who lead in a medium early still lead later: rank correlation, survival, the top few.
+
+Belongs here: readings of persistence between k and H years after a medium's first launch anywhere, and their
+intervals. Does not: who counts as an adopter, when one ended, what is filler (facts, joined before),
+verdicts.
+
+Missing at H is not dead: the dead have a dated end before H. Others without a level at H are *censored*:
+they are left out of the estimate (bound ``none``) and the same measure is given with all of them ranked
+first (``censored_first``) and last (``censored_last``).
+
+Kendall's τ-b of resamples is a ratio of pair sums, Σ c_i c_j s_x s_y / √(Σ c_i c_j |s_x| · Σ c_i c_j |s_y|),
+with s the signs of the differences and c how often each adopter was drawn. A pair of an adopter with its own
+copy differs in nothing, is tied in both, and adds nothing to any of the sums: leaving such pairs out, as is
+done here, gives exactly the τ-b of the resample with its copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Statistics = dict[str, FloatArray]
+
+COLUMNS: Final = ("adopter", "region", "place", "y_k", "y_H", "end_year", "log_gdp_prior")
+"""Columns of the input; ``entry_year`` may stand beside them."""
+
+MIN_ADOPTERS: Final = 10
+MIN_REGIONS: Final = 5
+MAX_ADOPTERS: Final = 5000
+TERCILES: Final = ("low", "middle", "high")
+
+_TESTED: Final = {
+    "tau_b_dead_last": "tau_b",
+    "tau_b_survivors": "tau_b",
+    "tau_b_with_gdp_known": "tau_b",
+    "partial_tau_b": "partial_tau_b",
+    "partial_tau_b_copula": "partial_tau_b_copula",
+}
+_ROW: Final = {
+    "measure": pl.String,
+    "bound": pl.String,
+    **dict.fromkeys(("k", "horizon"), pl.Int64),
+    **dict.fromkeys(("estimate", "lo", "hi", "level"), pl.Float64),
+    **dict.fromkeys(("lo_region", "hi_region", "lo_place", "hi_place", "p_within_region"), pl.Float64),
+    **dict.fromkeys(("n", "n_regions", "n_censored", "n_dead"), pl.Int64),
+    **dict.fromkeys(("method", "reason"), pl.String),
+}
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What one call was asked for, and the counts every row repeats."""
+
+    k: int
+    horizon: int
+    level: float
+    n_boot: int
+    n_perm: int
+    seed: int
+    n_censored: int
+    n_dead: int
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Adopters of one reading: authority x, impact y, log GDP z (NaN unknown), codes of region and place."""
+
+    x: FloatArray
+    y: FloatArray
+    z: FloatArray
+    region: IntArray
+    place: IntArray
+
+    def take(self, keep: NDArray[np.bool_]) -> _Sample:
+        """The sample without those not kept."""
+        return _Sample(self.x[keep], self.y[keep], self.z[keep], self.region[keep], self.place[keep])
+
+
+def authority(values: ArrayLike) -> FloatArray:
+    """Mid-rank percentile (0–100) of each level (n,) among those present; NaN stays NaN, ties share."""
+    levels = np.asarray(values, dtype=np.float64)
+    seen = np.isfinite(levels)
+    result = np.full(levels.shape, np.nan)
+    if seen.any():
+        result[seen] = 100.0 * (stats.rankdata(levels[seen]) - 0.5) / seen.sum()
+    return result
+
+
+def weighted_tau_b(x: ArrayLike, y: ArrayLike, counts: ArrayLike | None = None) -> FloatArray:
+    """Kendall's τ-b (Kendall 1945) of x and y (n,), each adopter taken ``counts`` (B, n) times: (B,).
+
+    Without counts: once each, (1,), equal to ``scipy.stats.kendalltau``. NaN where one side is all ties.
+    Raises ValueError for lengths that differ, values that are not finite, or n over 5,000 (the memory grows
+    as n²).
+    """
+    first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if first.shape != second.shape or first.ndim != 1:
+        raise ValueError(f"x {first.shape} and y {second.shape} must be one-dimensional and of one length")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("x and y must be finite: leave missing values out first")
+    if len(first) > MAX_ADOPTERS:
+        raise ValueError(f"{len(first)} adopters are over {MAX_ADOPTERS}: the pairs would not fit in memory")
+    weights = np.ones((1, len(first))) if counts is None else np.asarray(counts, dtype=np.float64)
+    return _tau(_signs(first), _signs(second), weights)
+
+
+def _signs(values: FloatArray) -> FloatArray:
+    """Signs (n, n) of all differences."""
+    return np.sign(values[:, None] - values[None, :])
+
+
+def _tau(signs_x: FloatArray, signs_y: FloatArray, counts: FloatArray) -> FloatArray:
+    """τ-b (B,) from matrices of signs (n, n) and counts (B, n)."""
+    agree = _pair_sum(signs_x * signs_y, counts)
+    untied_x, untied_y = _pair_sum(np.abs(signs_x), counts), _pair_sum(np.abs(signs_y), counts)
+    known = (untied_x > 0) & (untied_y > 0)
+    scale = np.sqrt(np.where(known, untied_x, 1.0))
+    ratio = agree / scale / np.sqrt(np.where(known, untied_y, 1.0))
+    return np.where(known, np.clip(ratio, -1.0, 1.0), np.nan)
+
+
+def _pair_sum(matrix: FloatArray, counts: FloatArray) -> FloatArray:
+    """Σ_{i<j} c_i c_j m_ij for symmetric ``matrix`` (n, n) with a zero diagonal and counts (B, n): (B,)."""
+    total: FloatArray = ((counts @ matrix) * counts).sum(axis=1) / 2.0
+    return total
+
+
+def partial_tau_b(xy: ArrayLike, xz: ArrayLike, yz: ArrayLike) -> FloatArray:
+    """Kendall's partial τ of x and y given z (Kendall 1942), from three τ-b of one shape.
+
+    (τ_xy − τ_xz τ_yz) / √((1 − τ_xz²)(1 − τ_yz²)); NaN where z orders x or y completely. It is not zero when
+    x and y are independent given z (Korn 1984): see ``partial_tau_if_z_alone`` and ``partial_tau_copula``.
+    """
+    a, b, c = (np.asarray(value, dtype=np.float64) for value in (xy, xz, yz))
+    left = (1.0 - b**2) * (1.0 - c**2)
+    known = left > 1e-12
+    return np.where(known, (a - b * c) / np.sqrt(np.where(known, left, 1.0)), np.nan)
+
+
+def partial_tau_copula(xy: ArrayLike, xz: ArrayLike, yz: ArrayLike) -> FloatArray:
+    """Partial τ under a Gaussian copula: zero when x and y are independent given z.
+
+    τ → ρ = sin(πτ/2) (Greiner 1909), the partial of the three ρ, clipped to ±1, and back. NaN as
+    ``partial_tau_b``.
+    """
+    a, b, c = (np.sin(np.pi / 2.0 * np.asarray(value, dtype=np.float64)) for value in (xy, xz, yz))
+    return np.asarray(2.0 / np.pi * np.arcsin(np.clip(partial_tau_b(a, b, c), -1.0, 1.0)))
+
+
+def partial_tau_if_z_alone(xz: ArrayLike, yz: ArrayLike) -> FloatArray:
+    """Kendall's partial τ to expect (Gaussian copula) when z alone makes x and y go together."""
+    b, c = (np.sin(np.pi / 2.0 * np.asarray(value, dtype=np.float64)) for value in (xz, yz))
+    return partial_tau_b(2.0 / np.pi * np.arcsin(b * c), xz, yz)
+
+
+def top_membership(values: ArrayLike, n: int) -> FloatArray:
+    """How much each level (m,) belongs to the n largest, 0–1; those tied at the edge share what is left.
+
+    NaN is not present and belongs nowhere. Raises ValueError for n under 1 or over the number present.
+    """
+    levels = np.asarray(values, dtype=np.float64)
+    present = np.isfinite(levels)
+    if not 1 <= n <= present.sum():
+        raise ValueError(f"the top {n} of {present.sum()} present cannot be drawn")
+    cut = np.sort(levels[present])[-n]
+    over, tied = present & (levels > cut), present & (levels == cut)
+    return np.where(over, 1.0, np.where(tied, (n - over.sum()) / tied.sum(), 0.0))
+
+
+def retention(y_k: ArrayLike, y_H: ArrayLike, n: int) -> float:
+    """Share of the top n at k that is in the top n at H, 0–1; ties at the edge count in part.
+
+    ``y_k``, ``y_H``: (m,), NaN where not present; who is not present at H is not in its top.
+    """
+    return float((top_membership(y_k, n) * top_membership(y_H, n)).sum() / n)
+
+
+def displacement(y_H: ArrayLike, entered_by_k: ArrayLike, n: int) -> float:
+    """Share of the top n at H that had not entered by k, 0–1.
+
+    ``y_H``: (m,), NaN where not present; ``entered_by_k``: (m,) of 1, 0 or NaN (not known). Those not known
+    are left out of both sides; NaN where that leaves none.
+    """
+    member, entered = top_membership(y_H, n), np.asarray(entered_by_k, dtype=np.float64)
+    known = np.isfinite(entered)
+    size = member[known].sum()
+    return float((member[known] * (1.0 - entered[known])).sum() / size) if size > 0 else np.nan
+
+
+def persistence(
+    frame: pl.DataFrame,
+    *,
+    k: int,
+    horizon: int,
+    first_launch: int,
+    level: float = 0.95,
+    n_boot: int = 2000,
+    n_perm: int = 1999,
+    top_n: int = 10,
+    seed: int,
+) -> pl.DataFrame:
+    """Every reading of persistence of one medium from k to ``horizon`` years after its first launch anywhere.
+
+    ``frame``: one row per adopter: adopter, region, place (strings), y_k, y_H (level per head at k and at
+    the horizon; null or NaN not observed), end_year (year of a dated end, else null), log_gdp_prior (natural
+    log of GDP per head before k, or null); ``entry_year`` may be there, for displacement.
+
+    Rows: measure, bound (``none``; ``censored_first``, ``censored_last``; for displacement
+    ``unknown_entered``, ``unknown_not_entered``), k, horizon, estimate, lo, hi (at ``level``), lo_region,
+    hi_region, lo_place, hi_place (percentile bootstrap over regions, null under five of them, and over
+    places), p_within_region, n, n_regions, n_censored, n_dead, method, reason (why the estimate is null).
+    Measures: tau_b_dead_last, spearman_dead_last, tau_b_survivors, spearman_survivors, partial_tau_b (dead
+    last, given log GDP), partial_tau_b_copula, partial_tau_b_if_wealth_alone, tau_b_with_gdp_known,
+    tau_b_authority_gdp, tau_b_impact_gdp, survival_low|middle|high, retention, displacement.
+
+    lo and hi are the wider of the two bootstraps: neighbours share much, and a place is not an independent
+    draw; but with few regions their bootstrap is itself too narrow. The permutation test moves authority
+    among the adopters of a region; its p is two-sided about the mean of all arrangements, (b + 1) / (m + 1).
+    Raises ValueError: a column missing, no rows, a null key, an adopter twice, an infinite value, a level at
+    H after the adopter's end or a level at k after it, a horizon not after k.
+    """
+    checked = _validate(frame, k, horizon, first_launch, level)
+    present = checked.filter(pl.col("y_k").is_not_null())
+    dead, censored = (present[name].to_numpy() for name in ("dead", "censored"))
+    counts = {"n_censored": int(censored.sum()), "n_dead": int(dead.sum())}
+    setting = _Setting(k, horizon, level, n_boot, n_perm, seed, **counts)
+    x, y, z = (present[name].to_numpy().astype(np.float64) for name in ("y_k", "y_H", "log_gdp_prior"))
+    region, place = (np.unique(present[name], return_inverse=True)[1] for name in ("region", "place"))
+    sample = _Sample(x, y, z, region.astype(np.int64), place.astype(np.int64))
+    rows = _rank_rows(setting, sample, dead, censored) + _survival_rows(setting, sample, dead, censored)
+    rows += _top_rows(setting, checked, top_n)
+    return pl.DataFrame(rows, schema=_ROW, orient="row")
+
+
+def _validate(frame: pl.DataFrame, k: int, horizon: int, first_launch: int, level: float) -> pl.DataFrame:
+    """The input checked, NaN made null, with marks of the dead, the censored and who had entered by k."""
+    if horizon <= k:
+        raise ValueError(f"horizon {horizon} must come after k {k}")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level {level} must lie between 0 and 1")
+    _check_keys(frame)
+    names = ("y_k", "y_H", "log_gdp_prior")
+    numbers = pl.col(names).cast(pl.Float64).fill_nan(None)
+    frame = frame.with_columns(numbers, pl.col("end_year").cast(pl.Int64))
+    infinite = [name for name in names if frame[name].is_infinite().any()]
+    if infinite:
+        raise ValueError(f"column {infinite[0]} has an infinite value")
+    ended, gone = pl.col("end_year"), pl.col("y_H").is_null()
+    late = ((ended < first_launch + horizon) & ~gone) | ((ended < first_launch + k) & pl.col("y_k").is_not_null())
+    wrong = frame.filter(late)
+    if wrong.height:
+        raise ValueError(f"adopter {wrong['adopter'].sort()[0]!r} has a level after its end_year")
+    dead = (gone & (ended <= first_launch + horizon)).fill_null(False)
+    unseen = pl.col("entry_year").cast(pl.Int64) if "entry_year" in frame.columns else pl.lit(None, pl.Int64)
+    entered = pl.when(pl.col("y_k").is_not_null()).then(pl.col("y_k") > 0).otherwise(unseen <= first_launch + k)
+    return frame.with_columns(dead=dead, censored=gone & ~dead, entered=entered).sort("adopter")
+
+
+def _check_keys(frame: pl.DataFrame) -> None:
+    """Columns there, rows there, keys without nulls, each adopter once."""
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise ValueError(f"persistence frame lacks column(s): {', '.join(missing)}")
+    if frame.is_empty():
+        raise ValueError("persistence frame has no rows")
+    for name in ("adopter", "region", "place"):
+        if frame[name].null_count():
+            raise ValueError(f"column {name} has {frame[name].null_count()} null(s)")
+    twice = frame.filter(pl.col("adopter").is_duplicated())
+    if twice.height:
+        raise ValueError(f"adopter {twice['adopter'].sort()[0]!r} has several rows")
+
+
+def _rank_rows(
+    setting: _Setting, sample: _Sample, dead: NDArray[np.bool_], censored: NDArray[np.bool_]
+) -> list[dict[str, object]]:
+    """Rows of the rank correlations: dead last, survivors, partial given GDP; with the censored both ways."""
+    alive = ~dead & ~censored
+    seen = sample.y[alive]
+    bottom, top = (float(seen.min()) - 1.0, float(seen.max()) + 1.0) if len(seen) else (0.0, 1.0)
+    rows = _reading(setting, sample.take(alive), _plain("survivors"), "none")
+    none: list[dict[str, object]] = []
+    for bound, place in (("none", np.nan), ("censored_first", top), ("censored_last", bottom)):
+        if bound != "none" and not censored.any():
+            rows += [{**row, "bound": bound, "p_within_region": None} for row in none]
+            continue
+        y = np.where(dead, bottom, np.where(censored, place, sample.y))
+        full = replace(sample, y=y).take(np.isfinite(y))
+        found = _reading(setting, full, _plain("dead_last"), bound)
+        found += _reading(setting, full.take(np.isfinite(full.z)), _partial, bound)
+        none, rows = none or found, rows + found
+    return rows
+
+
+def _plain(name: str) -> Callable[[_Sample, FloatArray], Statistics]:
+    """τ-b and Spearman's ρ of authority and impact under their names for a reading."""
+
+    def statistics(sample: _Sample, counts: FloatArray) -> Statistics:
+        x, y = _signs(sample.x), _signs(sample.y)
+        return {f"tau_b_{name}": _tau(x, y, counts), f"spearman_{name}": _spearman(x, y, counts)}
+
+    return statistics
+
+
+def _partial(sample: _Sample, counts: FloatArray) -> Statistics:
+    """Partial τ-b given log GDP, beside what it is made of."""
+    x, y, z = (_signs(values) for values in (sample.x, sample.y, sample.z))
+    xy, xz, yz = _tau(x, y, counts), _tau(x, z, counts), _tau(y, z, counts)
+    return {
+        "partial_tau_b": partial_tau_b(xy, xz, yz),
+        "partial_tau_b_copula": partial_tau_copula(xy, xz, yz),
+        "partial_tau_b_if_wealth_alone": partial_tau_if_z_alone(xz, yz),
+        "tau_b_with_gdp_known": xy,
+        "tau_b_authority_gdp": xz,
+        "tau_b_impact_gdp": yz,
+    }
+
+
+def _spearman(signs_x: FloatArray, signs_y: FloatArray, counts: FloatArray) -> FloatArray:
+    """Spearman's ρ (B,): Pearson's correlation of each resample's mid-ranks; NaN where one side is tied."""
+    size = counts.sum(axis=1, keepdims=True)
+    # The mid-rank less the mean rank is half the sum of the signs against all others.
+    x, y = counts @ signs_x.T, counts @ signs_y.T
+    cross = (counts * x * y).sum(axis=1)
+    spread_x, spread_y = (counts * x**2).sum(axis=1), (counts * y**2).sum(axis=1)
+    known = (spread_x > 0) & (spread_y > 0) & (size[:, 0] > 0)
+    scale = np.sqrt(np.where(known, spread_x, 1.0) * np.where(known, spread_y, 1.0))
+    return np.where(known, cross / scale, np.nan)
+
+
+def _reading(
+    setting: _Setting, sample: _Sample, statistics: Callable[[_Sample, FloatArray], Statistics], bound: str
+) -> list[dict[str, object]]:
+    """Rows of one reading: estimates, both bootstraps, permutation test (bound ``none`` only)."""
+    n, n_regions = len(sample.x), len(np.unique(sample.region))
+    estimates = statistics(sample, np.ones((1, n)))
+    head: dict[str, object] = {"bound": bound, "n": n, "n_regions": n_regions}
+    if n < MIN_ADOPTERS:
+        reason = f"fewer than {MIN_ADOPTERS} adopters"
+        return [_row(setting, measure=name, reason=reason, **head) for name in estimates]
+    rng = np.random.default_rng([setting.seed, n])
+    by_place = statistics(sample, _draw(sample.place, setting.n_boot, rng))
+    by_region = statistics(sample, _draw(sample.region, setting.n_boot, rng)) if n_regions >= MIN_REGIONS else {}
+    tests = _permutation_p(setting, sample, rng) if bound == "none" else {}
+    rows = []
+    for name, value in estimates.items():
+        if np.isnan(value[0]):
+            rows.append(_row(setting, measure=name, reason="all tied on one side", **head))
+            continue
+        limits, method = _limits(by_place[name], by_region.get(name), setting.level)
+        test = {"p_within_region": tests.get(_TESTED.get(name, ""))}
+        rows.append(_row(setting, measure=name, estimate=float(value[0]), method=method, **head, **limits, **test))
+    return rows
+
+
+def _draw(codes: IntArray, n_boot: int, rng: np.random.Generator) -> FloatArray:
+    """How often each adopter (B, n) is in resamples of its clusters with replacement."""
+    names, cluster = np.unique(codes, return_inverse=True)
+    size = len(names)
+    drawn = rng.multinomial(size, np.full(size, 1.0 / size), size=n_boot)
+    return drawn[:, cluster].astype(np.float64)
+
+
+def _limits(by_place: FloatArray, by_region: FloatArray | None, level: float) -> tuple[dict[str, float | None], str]:
+    """Percentile limits of both bootstraps, the wider as lo and hi, and words on which."""
+    place, region = _percentiles(by_place, level), _percentiles(by_region, level)
+    found = {"lo_place": place[0], "hi_place": place[1], "lo_region": region[0], "hi_region": region[1]}
+    if place[0] is None or place[1] is None:
+        return {**found, "lo": region[0], "hi": region[1]}, "bootstrap over regions"
+    if region[0] is None or region[1] is None:
+        return {**found, "lo": place[0], "hi": place[1]}, "bootstrap over places; too few regions for theirs"
+    if region[1] - region[0] >= place[1] - place[0]:
+        return {**found, "lo": region[0], "hi": region[1]}, "bootstrap over regions, the wider of the two"
+    return {**found, "lo": place[0], "hi": place[1]}, "bootstrap over places, the wider of the two"
+
+
+def _percentiles(resampled: FloatArray | None, level: float) -> tuple[float | None, float | None]:
+    """Central percentiles; None where more than one resample in twenty has no value."""
+    if resampled is None or np.isnan(resampled).mean() > 0.05:
+        return None, None
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(resampled[~np.isnan(resampled)], [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def _permutation_p(setting: _Setting, sample: _Sample, rng: np.random.Generator) -> dict[str, float | None]:
+    """P of τ-b (key ``tau_b``) and of both partial τ when authority moves within regions; null if it cannot.
+
+    Distance is from the mean over the arrangements and the one observed, so that what regions share is not
+    counted as evidence.
+    """
+    measures = ("tau_b", "partial_tau_b", "partial_tau_b_copula")
+    sizes = np.bincount(sample.region)
+    if sizes.max(initial=0) < 2 or not setting.n_perm:
+        return dict.fromkeys(measures)
+    has_z = bool(np.isfinite(sample.z).all())
+    x, y, z = (_signs(values) for values in (sample.x, sample.y, sample.z if has_z else sample.y))
+    once = np.ones((1, len(sample.x)))
+    others = np.stack([y.ravel(), z.ravel()], axis=1).astype(np.float32)
+    small, sums = x.astype(np.float32), np.empty((setting.n_perm + 1, 2))
+    sums[0] = small.ravel() @ others
+    by_region = np.argsort(sample.region, kind="stable")
+    for step in range(1, setting.n_perm + 1):
+        moved = np.empty(len(by_region), dtype=np.int64)
+        moved[by_region] = np.lexsort((rng.random(len(by_region)), sample.region))
+        sums[step] = small[np.ix_(moved, moved)].ravel() @ others
+    untied = [float(_pair_sum(np.abs(matrix), once)[0]) for matrix in (x, y, z)]
+    if min(untied) == 0:
+        return dict.fromkeys(measures)
+    xy = np.clip(sums[:, 0] / 2.0 / np.sqrt(untied[0] * untied[1]), -1.0, 1.0)
+    found: dict[str, float | None] = {"tau_b": _share_as_far(xy)}
+    if has_z:
+        xz, yz = np.clip(sums[:, 1] / 2.0 / np.sqrt(untied[0] * untied[2]), -1.0, 1.0), _tau(y, z, once)
+        found["partial_tau_b"] = _share_as_far(partial_tau_b(xy, xz, yz))
+        found["partial_tau_b_copula"] = _share_as_far(partial_tau_copula(xy, xz, yz))
+    return found
+
+
+def _share_as_far(values: FloatArray) -> float | None:
+    """(b + 1) / (m + 1) for the first value among the m after it, by distance from the mean of all."""
+    if np.isnan(values).any():
+        return None
+    distance = np.abs(values - values.mean())
+    return float((distance >= distance[0] - 1e-9).mean())
+
+
+def _survival_rows(
+    setting: _Setting, sample: _Sample, dead: NDArray[np.bool_], censored: NDArray[np.bool_]
+) -> list[dict[str, object]]:
+    """Share still there at H by tercile of authority at k, with Wilson's interval (1927)."""
+    percentile = authority(sample.x)
+    third = np.minimum((percentile * 3.0 / 100.0).astype(np.int64), 2)
+    rows = []
+    for code, name in enumerate(TERCILES):
+        mine = third == code
+        n_dead, n_censored = int((mine & dead).sum()), int((mine & censored).sum())
+        known = int(mine.sum()) - n_censored
+        cases = {"none": (known - n_dead, known)}
+        cases["censored_first"] = (known - n_dead + n_censored, known + n_censored)
+        cases["censored_last"] = (known - n_dead, known + n_censored)
+        for bound, (alive, n) in cases.items():
+            head = {"measure": f"survival_{name}", "bound": bound, "n": n}
+            head["n_regions"] = len(np.unique(sample.region[mine & ~censored if bound == "none" else mine]))
+            if len(sample.x) < MIN_ADOPTERS or not n:
+                rows.append(_row(setting, **head, reason=f"fewer than {MIN_ADOPTERS} adopters"))
+                continue
+            low, high = stats.binomtest(alive, n).proportion_ci(setting.level, method="wilson")
+            row = _row(setting, **head, estimate=alive / n, lo=float(low), hi=float(high), method="Wilson")
+            rows.append({**row, "n_censored": n_censored, "n_dead": n_dead})
+    return rows
+
+
+def _top_rows(setting: _Setting, frame: pl.DataFrame, top_n: int) -> list[dict[str, object]]:
+    """Retention and displacement of the top n, with what is not known taken both ways."""
+    y_k, y_H = (frame[name].to_numpy().astype(np.float64) for name in ("y_k", "y_H"))
+    entered = frame["entered"].cast(pl.Float64).to_numpy().astype(np.float64)
+    n_present, n_later = int(np.isfinite(y_k).sum()), int(np.isfinite(y_H).sum())
+    head: dict[str, object] = {"n_regions": frame["region"].n_unique(), "n": n_present}
+    if min(n_present, n_later) < max(MIN_ADOPTERS, top_n):
+        reason = f"fewer than {max(MIN_ADOPTERS, top_n)} adopters at k or at the horizon"
+        names = ("retention", "displacement")
+        return [_row(setting, measure=name, bound="none", reason=reason, **head) for name in names]
+    early, late = top_membership(y_k, top_n), top_membership(y_H, top_n)
+    lost = frame["censored"].to_numpy() & (early > 0)
+    kept, known = float((early * late).sum()), float(early[~lost].sum())
+    values = {
+        ("retention", "none"): kept / known if known > 0 else np.nan,
+        ("retention", "censored_first"): (kept + float(early[lost].sum())) / top_n,
+        ("retention", "censored_last"): kept / top_n,
+        ("displacement", "none"): displacement(y_H, entered, top_n),
+        ("displacement", "unknown_entered"): displacement(y_H, np.nan_to_num(entered, nan=1.0), top_n),
+        ("displacement", "unknown_not_entered"): displacement(y_H, np.nan_to_num(entered, nan=0.0), top_n),
+    }
+    method = f"top {top_n}; ties at the edge count in part; no interval"
+    return [
+        _row(
+            setting,
+            measure=name,
+            bound=bound,
+            estimate=None if np.isnan(value) else value,
+            method=method,
+            **head,
+        )
+        for (name, bound), value in values.items()
+    ]
+
+
+def _row(setting: _Setting, **values: object) -> dict[str, object]:
+    """One row of the result; what is not given is null."""
+    row: dict[str, object] = dict.fromkeys(_ROW)
+    row |= {"k": setting.k, "horizon": setting.horizon, "level": setting.level}
+    row |= {"n_censored": setting.n_censored, "n_dead": setting.n_dead}
+    return row | values

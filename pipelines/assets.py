@@ -1,0 +1,311 @@
+"""The asset graph: world → sources → findings → claims → site, one short function a step.
+
+A step under an unchanged key does no work and says so. Why such a step still emits: Dagster skips whatever depends on an
+asset that emitted nothing, even when another of its inputs changed, so only the last step of a chain may stay silent. The
+site depends on everything through `claims` and is that step: with nothing changed it emits nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from longwave.models.claims import evaluate, load_registry
+from longwave.pipelines import find
+from longwave.pipelines.house import House
+from longwave.pipelines.observe import Observed, observe
+from longwave.pipelines.publish import release_of, standing_entries, write_report
+from longwave.pipelines.sources import SOURCES, SourceSpec
+from longwave.pipelines.steps import digest_of, folder_digest, frame_digest, step_key
+from longwave.warehouse.errors import Refused
+from longwave.warehouse.export import newest_vintage, panel_captures
+from longwave.warehouse.facts import FACT_TABLES, load_fact
+from longwave.warehouse.panels import (
+    ADOPTION_LINES,
+    PANELS,
+    PERSISTENCE_PANELS,
+    adopters_frame,
+    adoption_frame,
+    adoption_lines,
+    first_launch,
+    freeze,
+)
+from longwave.warehouse.store import Warehouse, reader
+from longwave.warehouse.verdicts import record_verdicts
+
+OWNER = "team:longwave"
+WORLD = dg.AssetKey(["world", "facts"])
+
+
+def facts_digest() -> str:
+    """Digest of every table of facts about the world."""
+    return digest_of(*[frame_digest(load_fact(name)) for name in FACT_TABLES])
+
+
+def preview(frame: pl.DataFrame, rows: int = 8) -> dg.MarkdownMetadataValue:
+    """The first rows as a Markdown table for the UI."""
+    head = frame.head(rows)
+    lines = ["| " + " | ".join(head.columns) + " |", "|" + "---|" * len(head.columns)]
+    lines += ["| " + " | ".join(str(v).replace("|", "/") for v in row) + " |" for row in head.iter_rows()]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+@dg.asset(
+    key=WORLD,
+    group_name="world",
+    owners=[OWNER],
+    kinds={"duckdb", "csv"},
+    description="Launch years, breaks, places, aliases, concept groups and series of record: reviewed tables, cited.",
+)
+def world(house: House) -> dg.MaterializeResult[None]:
+    """Load the reviewed tables of facts where they changed."""
+    key = step_key(("longwave.warehouse.facts", "longwave.warehouse.views"), {"facts": facts_digest()}, {})
+    with Warehouse(house.home) as warehouse:
+        changed = warehouse.step_key("world/facts") != key
+        if changed:
+            warehouse.refresh_facts()
+            warehouse.record_step("world/facts", key, key)
+    rows = {name: load_fact(name).height for name in FACT_TABLES}
+    table = pl.DataFrame({"table": list(rows), "rows": list(rows.values())})
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": sum(rows.values()), "changed": changed, "tables": preview(table, 20)}
+    )
+
+
+def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["sources", spec.source])
+    check = dg.AssetCheckSpec(
+        "accepted",
+        asset=key,
+        blocking=True,
+        description="Every declared check of every capture: columns, keys, units, ranges, codes, digests.",
+    )
+
+    @dg.asset(
+        key=key,
+        group_name="sources",
+        owners=[OWNER],
+        kinds={"duckdb", "csv"},
+        deps=[WORLD],
+        check_specs=[check],
+        tags={f"medium/{m.medium.replace(' ', '_')}": "" for m in spec.measures if m.medium != "covariate"},
+        description=f"{spec.title}. {spec.publisher}. Licence: {spec.licence}.",
+    )
+    def _observed(house: House) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        rows = house.captures(spec.source)
+        inputs = {
+            "facts": facts_digest(),
+            "captures": folder_digest(house.founding / spec.source, repr(rows)),
+        }
+        step = step_key(("longwave.pipelines.observe", type(spec).__module__, spec.reader.__module__), inputs, {})
+        try:
+            with Warehouse(house.home) as warehouse:
+                observed = observe(warehouse, spec, house.founding, rows, step)
+                table = warehouse.read(_CAPTURES, {"source": spec.source})
+        except Refused as refused:
+            problems = {p.rule: f"{p.where}: expected {p.expected}, found {p.found}" for p in refused.problems}
+            yield dg.AssetCheckResult(passed=False, asset_key=key, check_name="accepted", metadata=problems)
+            raise
+        yield dg.AssetCheckResult(
+            passed=True,
+            asset_key=key,
+            check_name="accepted",
+            metadata={"warnings": "; ".join(observed.warnings) or "none"},
+        )
+        yield dg.MaterializeResult(asset_key=key, metadata=_source_metadata(observed, table))
+
+    return _observed
+
+
+_CAPTURES = """
+SELECT vintage, vintage_precision, n_rows AS rows, n_added AS added, n_revised AS revised, n_withdrawn AS withdrawn,
+       original_sha256[:12] AS sha256 FROM captures WHERE source = $source ORDER BY vintage, capture"""
+
+
+def _source_metadata(observed: Observed, table: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "dagster/row_count": int(table["rows"].sum()),
+        "changed": observed.changed,
+        "vintages": table.height,
+        "newest vintage": str(table["vintage"].max()),
+        "captures": preview(table, 20),
+    }
+
+
+SOURCE_ASSETS = [_source_asset(spec) for spec in SOURCES.values()]
+
+
+def _keys(sources: list[str]) -> list[dg.AssetKey]:
+    return [dg.AssetKey(["sources", source]) for source in dict.fromkeys(sources)]
+
+
+def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str) -> None:
+    vintage = newest_vintage(warehouse.con)
+    for table, kept in (
+        ("findings", rows.findings),
+        ("finding_curves", rows.curves),
+        ("series_notes", rows.notes),
+    ):
+        frame = find.as_table(kept, table, step, vintage, key, find.SEED if rows.findings else None)
+        warehouse.replace(table, frame, {"step": step})
+    warehouse.record_step(step, key, key)
+
+
+def _result(warehouse: Warehouse, step: str, changed: bool) -> dg.MaterializeResult[None]:
+    findings = warehouse.read(
+        """SELECT subject, measure, mode, k, horizon, round(estimate, 3) AS estimate, round(lo, 3) AS lo,
+                  round(hi, 3) AS hi, n FROM findings WHERE step = $step ORDER BY ALL LIMIT 12""",
+        {"step": step},
+    )
+    counts = warehouse.read("SELECT count(*) AS n FROM finding_curves WHERE step = $step", {"step": step})
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": int(counts["n"][0]),
+            "changed": changed,
+            "digest": (warehouse.step_key(step) or "")[:16],
+            "findings": preview(findings, 12),
+        }
+    )
+
+
+@dg.asset(
+    key=["findings", "adoption"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *_keys([line.source for line in ADOPTION_LINES])],
+    description="Radio, television, internet and social media in the United States, on the calendar and since launch.",
+)
+def adoption(house: House) -> dg.MaterializeResult[None]:
+    """Record the lines of the four media."""
+    step = "findings/adoption"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        lines = adoption_lines(warehouse.con)
+        key = step_key(("longwave.pipelines.find",), {"lines": frame_digest(lines)}, {})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find.adoption(lines), key)
+        return _result(warehouse, step, changed)
+
+
+@dg.asset(
+    key=["findings", "information_by_age"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"scikitlearn", "polars"},
+    deps=[WORLD, *_keys([spec[1] for spec in PANELS.values()])],
+    description="How much of the level at age 20 is known at each age before it (MEASURES §3), and the readable age.",
+)
+def information_by_age(house: House) -> dg.MaterializeResult[None]:
+    """Forecast the level at age 20 from every age, and score against what other media's history alone tells."""
+    step = "findings/information_by_age"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        frames = {convention: adoption_frame(warehouse.con, convention) for convention in find.CONVENTIONS}
+        inputs = {convention: frame_digest(frame) for convention, frame in frames.items()}
+        key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find.ripeness(frames), key)
+        return _result(warehouse, step, changed)
+
+
+@dg.asset(
+    key=["findings", "persistence"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[
+        WORLD,
+        *_keys([PANELS[panel][1] for panel, _ in PERSISTENCE_PANELS.values()]),
+        *_keys(["worldbank_datahub"]),
+    ],
+    description="Whether the countries that lead early in a medium stay ahead (MEASURES §5), given prior wealth.",
+)
+def persistence(house: House) -> dg.MaterializeResult[None]:
+    """Compare countries' early and later ranks."""
+    step = "findings/persistence"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        launches = {medium: first_launch(warehouse.con, medium) for medium in PERSISTENCE_PANELS}
+        frames = {medium: adopters_frame(warehouse.con, medium) for medium in PERSISTENCE_PANELS}
+        inputs = {medium: frame_digest(frame) for medium, frame in frames.items()} | {"launches": repr(launches)}
+        key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find.persistence(frames, launches), key)
+        return _result(warehouse, step, changed)
+
+
+def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Captures behind each subject of the findings: panels, media, and all of them for `pooled`."""
+    by_source = {spec[1]: panel_captures(warehouse.con, spec[1]) for spec in PANELS.values()}
+    found = {panel: by_source[spec[1]] for panel, spec in PANELS.items()}
+    found |= {medium: by_source[PANELS[panel][1]] for medium, (panel, _) in PERSISTENCE_PANELS.items()}
+    return found | {"pooled": sorted({capture for captures in by_source.values() for capture in captures})}
+
+
+@dg.asset(
+    key=["claims"],
+    group_name="claims",
+    owners=[OWNER],
+    kinds={"toml"},
+    deps=[adoption, information_by_age, persistence],
+    description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
+)
+def claims(house: House) -> dg.MaterializeResult[None]:
+    """Evaluate the registry and keep the history of verdicts."""
+    with Warehouse(house.home) as warehouse:
+        findings = warehouse.read("SELECT * FROM findings")
+        newest = newest_vintage(warehouse.con)
+        entries = evaluate(load_registry(), findings, _subject_captures(warehouse), newest)
+        changed = record_verdicts(warehouse, entries, newest)
+    table = pl.DataFrame([{"claim": e["id"], "verdict": e["verdict"], "decided on": e["decided_on"]} for e in entries])
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": len(entries), "changed": changed, "verdicts": preview(table, 20)}
+    )
+
+
+@dg.asset(
+    key=["site"],
+    group_name="publish",
+    owners=[OWNER],
+    kinds={"plotly", "html"},
+    deps=[claims],
+    output_required=False,
+    description="The published site: pages, figures, findings.json and the data that may be passed on.",
+)
+def site(house: House) -> Iterator[dg.MaterializeResult[None]]:
+    """Publish, unless the site that stands was made from the same results by the same code."""
+    with reader(house.home) as con:
+        keys = con.sql("SELECT step, key FROM steps WHERE step <> 'site' ORDER BY step").pl()
+        released = con.sql("SELECT key FROM steps WHERE step = 'site'").fetchall()
+        inputs = {
+            "steps": frame_digest(keys),
+            "claims": digest_of(json.dumps(standing_entries(con))),
+            "templates": folder_digest(resources.files("longwave.reports"), ""),
+        }
+        key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release_of(con)))
+    if released and released[0][0] == key and (house.site / "index.html").is_file():
+        return
+    files = write_report(house.home, house.site)
+    with Warehouse(house.home) as warehouse:
+        warehouse.record_step("site", key, key)
+    yield dg.MaterializeResult(metadata=_site_metadata(house, files))
+
+
+def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
+    return {
+        "dagster/row_count": len(files),
+        "path": dg.MetadataValue.path(str(house.site / "index.html")),
+        "bytes": sum(path.stat().st_size for path in files),
+    }
+
+
+FINDING_ASSETS = [adoption, information_by_age, persistence]
+ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

@@ -1,0 +1,309 @@
+"""The command line. People script it: what a command takes, prints and returns is a contract.
+
+Exit codes: 0 done; 1 data refused, verification failed or busy; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from longwave.pipelines.settings import Settings
+from longwave.warehouse.errors import LongwaveError
+from longwave.warehouse.home import Home
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    name="longwave",
+    help=(
+        "Archive the yearly figures of how media were taken up, and say with evidence how early anyone could have known.\n\n"
+        "All state lives under LONGWAVE_HOME. Exit codes: 0 done; 1 data refused, verification failed or busy; 2 wrong usage."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+founding_app = typer.Typer(
+    no_args_is_help=True, help="The embedded facts: build them from original files, or check them."
+)
+app.add_typer(founding_app, name="founding")
+
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Only what the sources said by this date, YYYY-MM-DD."),
+]
+
+
+class Form(StrEnum):
+    """How `query` prints rows."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _date(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write YYYY-MM-DD, such as 2024-06-30") from None
+
+
+@app.command()
+def run(
+    as_of: AsOf = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Fetch from the sources first; without it, nothing is fetched.")
+    ] = False,
+) -> None:
+    """The main job: observe every source, find, decide the claims, publish the site.
+
+    Uses the captures held. What is unchanged is not done again. With --as-of the study is run as it would have come out on
+    that date, in a home of its own, and published to site-asof/DATE/.
+    """
+    from longwave.pipelines.engine import run_job
+    from longwave.warehouse.lock import run_lock
+
+    if live:
+        raise typer.BadParameter(
+            "no source can be fetched yet: this version reads the embedded facts only", param_hint="--live"
+        )
+    day = _date(as_of)
+    settings = Settings()
+    home = settings.house().prepare()
+    started = time.monotonic()
+    console = _console()
+    console.print("longwave: observing, finding, deciding, publishing …")
+    with run_lock(home.lock, settings.wait):
+        outcome = run_job(home, "run", day)
+    _write_summary(home, outcome, time.monotonic() - started)
+    where = Home(home.root / "as-of" / day) if day else home
+    site = (home.root / "site-asof" / day if day else home.site) / "index.html"
+    _print_run(console, outcome, where, site, time.monotonic() - started)
+
+
+def _write_summary(home: Home, outcome: Any, seconds: float) -> None:
+    summary = {
+        "version": 1,
+        "run": outcome.run_id,
+        "seconds": round(seconds, 3),
+        "changed": outcome.changed,
+        "steps": [step.asset for step in outcome.steps],
+    }
+    (home.runs / f"{outcome.run_id}.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: float) -> None:
+    from longwave.warehouse.store import reader
+
+    changed = outcome.changed
+    sources = [step for step in outcome.steps if step.asset.startswith("sources/")]
+    fresh = [asset for asset in changed if asset.startswith("sources/")]
+    console.print(f"  {len(sources)} sources observed, {len(fresh)} changed")
+    if changed:
+        console.print(f"  steps done: {', '.join(a for a in changed if not a.startswith('sources/')) or 'none'}")
+    else:
+        console.print("  nothing changed: every step stands as it was")
+    with reader(home) as con:
+        rows = con.sql(
+            "SELECT claim, verdict, decided_on::VARCHAR, result FROM verdicts "
+            "QUALIFY row_number() OVER (PARTITION BY claim ORDER BY decided_on DESC) = 1 ORDER BY claim"
+        ).fetchall()
+    console.print()
+    for claim, verdict, decided, result in rows:
+        console.print(f"  {claim:<4} {verdict} (on vintages to {decided}): {json.loads(result)['claim']}")
+    console.print(f"\n  {seconds:.1f} s\n  site: {site}")
+
+
+@app.command()
+def sources(
+    probe: Annotated[bool, typer.Option("--probe", help="Try one live request each.")] = False,
+) -> None:
+    """Each source: licence, the date its reader was proven on a real response, newest vintage, coverage."""
+    from longwave.pipelines.sources import SOURCES
+    from longwave.warehouse.export import catalogue
+    from longwave.warehouse.store import reader
+
+    if probe:
+        raise typer.BadParameter(
+            "no source can be fetched yet: this version reads the embedded facts only", param_hint="--probe"
+        )
+    home = Settings().house()
+    held: dict[str, Any] = {}
+    if home.read_copy.exists():
+        with reader(home) as con:
+            held = {str(row["source"]): row for row in catalogue(con)}
+    table = Table("source", "licence", "proven on", "newest vintage", "years", "rows", "next", box=None, pad_edge=False)
+    for spec in SOURCES.values():
+        row = held.get(spec.source, {})
+        vintages = row.get("vintages") or [{}]
+        years = f"{row['first_year']}–{row['last_year']}" if row.get("first_year") else "not observed yet"
+        table.add_row(
+            spec.source,
+            spec.licence + ("" if spec.redistribute else " (not passed on)"),
+            spec.proven_on or "never",
+            vintages[-1].get("vintage", "–"),
+            years,
+            str(row.get("rows", "–")),
+            spec.cadence,
+        )
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over the tables and views of the warehouse.")],
+    as_of: AsOf = None,
+    form: Annotated[Form, typer.Option("--format", help="How to print the rows.")] = Form.TABLE,
+) -> None:
+    """Ask the warehouse. Read-only and sandboxed: no files, no network, no settings.
+
+    The view `observations` holds one row a series and period: medium, metric, unit, adopter, code, year, value, source,
+    vintage, flags. `revisions` holds every change. `longwave query "describe observations"` lists columns.
+    """
+    from longwave.warehouse.ask import ask
+
+    day = _date(as_of)
+    columns, rows = ask(Settings().house(), sql, day)
+    if form is Form.JSON:
+        text = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False, default=str)
+        sys.stdout.write(text + "\n")
+    elif form is Form.CSV:
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(["" if value is None else value for value in row] for row in rows)
+    else:
+        table = Table(*columns, box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*["" if value is None else str(value) for value in row])
+        Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@app.command()
+def report(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where to write; the home's site/ if not given."),
+    ] = None,
+) -> None:
+    """Write the site from the results that stand, without running anything else."""
+    from longwave.pipelines.publish import write_report
+    from longwave.warehouse.lock import run_lock
+
+    settings = Settings()
+    home = settings.house()
+    with run_lock(home.prepare().lock, settings.wait):
+        target = (out or home.site).expanduser().resolve()
+        files = write_report(home, target)
+    _console().print(f"{len(files)} files: {target / 'index.html'}")
+
+
+@app.command()
+def verify() -> None:
+    """Hold every observation against the capture it points to, and every founding fact against its recorded digest."""
+    from longwave.pipelines.verify import verify as verify_all
+
+    settings = Settings()
+    home = settings.house()
+    checked, problems = verify_all(home, settings.founding)
+    console = _console()
+    for problem in problems:
+        console.print(problem, markup=False)
+    if problems:
+        console.print(f"{len(problems)} problems in {checked} captures")
+        raise typer.Exit(1)
+    console.print(
+        f"{checked} captures verified: every founding row against its digest, every version against its capture"
+    )
+
+
+@founding_app.command("build")
+def founding_build(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the original files.")],
+) -> None:
+    """Re-record the embedded facts from a folder of original files, by the sources' own readers."""
+    from longwave.pipelines.founding import build
+
+    settings = Settings()
+    rows = build(_folder(folder), settings.founding)
+    _console().print(f"{len(rows)} originals re-recorded in {settings.founding}")
+
+
+@founding_app.command("check")
+def founding_check(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the original files.")],
+) -> None:
+    """Rebuild the embedded facts from a folder of original files, in memory, and compare."""
+    from longwave.pipelines.founding import check
+
+    settings = Settings()
+    differences = check(_folder(folder), settings.founding)
+    console = _console()
+    for difference in differences:
+        console.print(difference, markup=False)
+    if differences:
+        console.print("the embedded facts are not those of these originals; rebuild them: longwave founding build DIR")
+        raise typer.Exit(1)
+    console.print("the embedded facts are exactly what the readers make of these originals")
+
+
+def _folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is no folder", param_hint="DIR")
+    return folder
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="Address to bind to; anything but loopback is refused here.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
+) -> None:
+    """The Dagster UI on 127.0.0.1."""
+    from longwave.pipelines.engine import prepare_dagster
+
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        raise typer.BadParameter(f"{host} is not this machine; the UI has no login", param_hint="--host")
+    prepare_dagster(Settings().house().prepare())
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "longwave.pipelines.definitions",
+        "-h",
+        host,
+        "-p",
+        str(port),
+    ]
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def main() -> None:
+    """Entry point: expected failures become one message and exit code 1, wrong usage typer's own 2."""
+    try:
+        app()
+    except LongwaveError as error:
+        sys.stderr.write(f"longwave: {error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

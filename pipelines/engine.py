@@ -1,0 +1,109 @@
+"""Running Dagster jobs in this process on the shared instance, so that the UI shows what the command line ran."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from longwave.warehouse.errors import LongwaveError
+from longwave.warehouse.home import Home, disk_trouble
+
+DAGSTER_YAML = """\
+# Written by longwave. No telemetry, no pop-up on first start, one run at a time.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+"""
+
+
+def prepare_dagster(home: Home) -> Path:
+    """Dagster's instance folder with its settings; sets DAGSTER_HOME for this process and its children."""
+    with disk_trouble(home.dagster):
+        home.dagster.mkdir(parents=True, exist_ok=True)
+        settings = home.dagster / "dagster.yaml"
+        if not settings.is_file() or settings.read_text() != DAGSTER_YAML:
+            settings.write_text(DAGSTER_YAML)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    return home.dagster
+
+
+@dataclass
+class Step:
+    """What one asset did in a run."""
+
+    asset: str
+    changed: bool
+    metadata: Mapping[str, Any]
+
+
+@dataclass
+class Outcome:
+    """What a run did, step by step, in order."""
+
+    run_id: str
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def changed(self) -> list[str]:
+        """Assets whose content changed."""
+        return [step.asset for step in self.steps if step.changed]
+
+
+def run_job(home: Home, job: str, as_of: str | None = None) -> Outcome:
+    """Execute a job of the code location in this process.
+
+    Raises:
+        LongwaveError: the expected failure that ended a step, as it was raised there.
+
+    """
+    prepare_dagster(home)
+    import dagster as dg
+    from longwave.pipelines.definitions import defs
+
+    config = {
+        "resources": {"house": {"config": {"as_of": as_of or ""}}},
+        # The event log keeps everything; the terminal shows our own lines.
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    with dg.DagsterInstance.get() as instance:
+        definition = _definitions(defs).resolve_job_def(job)
+        try:
+            result = definition.execute_in_process(run_config=config, instance=instance, raise_on_error=True)
+        except Exception as error:
+            expected = next((e for e in _causes(error) if isinstance(e, LongwaveError)), None)
+            if expected is None:
+                raise
+            raise expected from None
+        return Outcome(result.run_id, list(_steps(result)))
+
+
+def _definitions(defs: Any) -> Any:
+    from dagster import Definitions
+
+    loaded = defs if isinstance(defs, Definitions) else defs()
+    return loaded
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _steps(result: Any) -> Iterator[Step]:
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        metadata = {name: value.value for name, value in materialization.metadata.items()}
+        path = materialization.asset_key.to_user_string()
+        yield Step(path, bool(metadata.get("changed", True)), metadata)

@@ -1,0 +1,79 @@
+"""Reading delimited text strictly: every value stays text until a column is asked for as a number, row by row.
+
+`NA` is text here: it is Namibia's code. A reader that meets NA as "missing" says so itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+from longwave.warehouse.errors import Problem, Refused
+
+_REMEDY = "keep the original and look at it; the reader must be told of the new form before it can be observed"
+
+
+def refused(name: str, rule: str, expected: str, found: str, rows: Iterable[str] = ()) -> Refused:
+    """A refusal of one file for one rule."""
+    return Refused(name, [Problem(rule, name, expected, found, tuple(rows))], _REMEDY)
+
+
+def decode(name: str, data: bytes) -> str:
+    """Text of a file: UTF-8, byte order mark and CRLF folded; an empty file, an HTML page or NUL bytes are refused."""
+    if not data.strip():
+        raise refused(name, "not empty", "a table", f"{len(data)} bytes without content")
+    if b"\x00" in data:
+        raise refused(name, "text", "UTF-8 text", "NUL bytes")
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        raise refused(name, "text", "a delimited table", "an HTML page")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise refused(name, "text", "UTF-8 text", f"byte {error.start} is not UTF-8") from None
+
+
+def read_table(
+    name: str, text: str, columns: Sequence[str], *, separator: str = ",", missing: Sequence[str] = ("",)
+) -> pl.DataFrame:
+    """A table of text columns with a column `line`; the named columns must be there, once each.
+
+    Args:
+        name: file name for errors.
+        text: the table, header first.
+        columns: required columns.
+        separator: field separator.
+        missing: texts that mean null; a column that needs `NA` kept must be read without it.
+
+    """
+    header = text.split("\n", 1)[0].replace('"', "").split(separator)
+    absent = [column for column in columns if header.count(column) != 1]
+    if absent:
+        raise refused(name, "columns", f"each of {', '.join(columns)} once", f"{', '.join(header)[:300]}")
+    try:
+        frame = pl.read_csv(text.encode(), separator=separator, infer_schema=False, null_values=list(missing))
+    except pl.exceptions.PolarsError as error:
+        raise refused(name, "rows", f"{len(header)} fields a row", str(error).splitlines()[0]) from None
+    if frame.is_empty():
+        raise refused(name, "not empty", "at least one row under the header", "none")
+    return frame.with_row_index("line", offset=2)
+
+
+def numbers(name: str, frame: pl.DataFrame, column: str, dtype: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
+    """The frame with one text column as numbers; a text that is no number is refused with its line."""
+    parsed = frame.with_columns(pl.col(column).str.strip_chars().cast(dtype, strict=False).alias("_parsed"))
+    bad = parsed.filter(pl.col(column).is_not_null() & pl.col("_parsed").is_null())
+    if not bad.is_empty():
+        rows = [f"line {line}: {text!r}" for line, text in bad.select("line", column).head(20).iter_rows()]
+        raise refused(name, f"numbers in {column}", "a number in every row", f"{bad.height} rows with text", rows)
+    return parsed.drop(column).rename({"_parsed": column})
+
+
+def from_years(frame: pl.DataFrame, measure: str | pl.Expr) -> pl.DataFrame:
+    """Tidy columns from a frame with integer `year` and numeric `value`; rows without a value are no statement."""
+    named = pl.lit(measure) if isinstance(measure, str) else measure
+    return frame.filter(pl.col("value").is_not_null()).with_columns(
+        named.alias("measure"),
+        pl.date("year", 1, 1).alias("period_start"),
+        pl.lit("year").alias("period_kind"),
+    )

@@ -1,0 +1,115 @@
+"""Our World in Data's data-set repository (owid-datasets): Entity, Year and one value column with a long name; no codes.
+
+The repository keeps every edition, so a commit date is the vintage. It stopped in 2023; the grapher took its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import polars as pl
+from longwave.pipelines.sources._spec import Original, SourceSpec
+from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused
+from longwave.warehouse.tidy import Measure, tidy
+
+
+def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
+    """Tidy frame of one edition."""
+    name = original.name
+    table = read_table(name, decode(name, original.data), ["Entity", "Year"])
+    values = [column for column in table.columns if column not in ("line", "Entity", "Year")]
+    if len(values) != 1:
+        raise refused(name, "columns", "one value column beside Entity and Year", f"{len(values)}")
+    table = numbers(name, numbers(name, table, values[0]), "Year", pl.Int32)
+    rows = table.rename({"Entity": "entity", "Year": "year", values[0]: "value"})
+    return tidy(from_years(rows, spec.measures[0].measure))
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    source: str
+    folder: str
+    origin: str
+    measure: Measure
+    adopter_kind: str = "place"
+    place: str | None = None
+    proven_on: str = "2018-09-21"
+
+
+_USERS = Measure("users", "internet", "users", "persons", "individuals", None, 0, 9e9)
+_DATASETS = (
+    _Dataset(
+        "owid_technology_diffusion",
+        "Technology Diffusion - Comin and Hobijn (2004) and others",
+        "Comin and Hobijn (2004), United States Census, Pew Research Center, Nielsen and others",
+        Measure("adoption", "reference", "adoption", "percent", "households", "households", 0, 100),
+        "technology",
+        "USA",
+        "2022-06-21",
+    ),
+    _Dataset(
+        "owid_itu_internet_share",
+        "Percentage of Individuals using the Internet (ICT) - ITU (2015)",
+        "International Telecommunication Union (2015)",
+        Measure("users_share", "internet", "users_share", "percent", "individuals", "population", 0, 100),
+    ),
+    _Dataset(
+        "owid_internet_users",
+        "Number of internet users (OWID based on WB & UNWPP)",
+        "World Bank and United Nations World Population Prospects",
+        _USERS,
+        proven_on="2019-01-18",
+    ),
+    _Dataset(
+        "owid_wb_internet_users",
+        "Number of Internet Users by Country - World Bank (2015)",
+        "World Bank (2015)",
+        _USERS,
+    ),
+    _Dataset(
+        "owid_wb_mobile",
+        "Mobile cellular subscriptions - World Bank (2015)",
+        "World Bank (2015)",
+        Measure(
+            "mobile",
+            "mobile telephone",
+            "subscriptions",
+            "per_100_people",
+            "subscriptions",
+            "population",
+            0,
+            500,
+        ),
+    ),
+    _Dataset(
+        "owid_wb_broadband",
+        "Broadband Penetration by Country - World Bank (2015)",
+        "World Bank (2015)",
+        Measure("broadband", "broadband", "subscriptions", "per_100_people", "subscriptions", "population", 0, 120),
+    ),
+)
+
+
+def _spec(data: _Dataset) -> SourceSpec:
+    path = quote(f"datasets/{data.folder}/{data.folder}.csv")
+    return SourceSpec(
+        source=data.source,
+        title=data.folder,
+        publisher=f"Our World in Data, owid-datasets; {data.origin}",
+        homepage="https://github.com/owid/owid-datasets",
+        url=f"https://raw.githubusercontent.com/owid/owid-datasets/master/{path}",
+        allowed_hosts=("raw.githubusercontent.com",),
+        licence="CC BY 4.0",
+        citation=f"{data.origin}, compiled by Our World in Data: {data.folder}",
+        cadence="ended 2023",
+        media_type="text/csv",
+        measures=(data.measure,),
+        reader=read,
+        proven_on=data.proven_on,
+        adopter_kind=data.adopter_kind,
+        place=data.place,
+    )
+
+
+SPECS = tuple(_spec(data) for data in _DATASETS)

@@ -1,0 +1,147 @@
+"""The site as files: HTML pages, figures, tables and `findings.json`, from content alone.
+
+Belongs here: what is written where. Not here: the content's shape (`content.py`), its words (`wording.py`),
+its drawing (`svg.py`, `figures/`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from longwave.reports import palette, svg, wording
+from longwave.reports.content import VERDICTS, ContentError, FigureBlock, SiteContent, check
+from longwave.reports.figures import base
+from markupsafe import Markup
+
+__all__ = ["VERDICTS", "ContentError", "FigureBlock", "SiteContent", "publish"]
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "base-uri 'none'"
+)
+PAGES = {"index.html": "Findings", "sources.html": "Sources", "methods.html": "Methods"}
+_DASHES = {"dash": "5 3", "dot": "1.5 2.5", "dashdot": "5 2.5 1.5 2.5"}
+
+
+def publish(content: SiteContent, out: Path) -> list[Path]:
+    """Write the whole site into ``out``, a folder that is new or empty; return the files written, sorted.
+
+    Raises :class:`ContentError`, before anything is written, where the content cannot be published.
+    """
+    check(content)
+    if out.exists() and any(out.iterdir()):
+        raise ContentError(f"{out} is not empty; publish into a new folder and rename it")
+    texts = {
+        **_pages(content),
+        "findings.json": _findings(content),
+        "site.css": palette.style_tokens() + _static("site.css"),
+        "site.js": _static("site.js"),
+        "plotly.min.js": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
+        **{f"data/{block.id}.csv": block.frame.write_csv() for block in content.figures},
+    }
+    for name, text in texts.items():
+        target = out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode("utf-8"))
+    return sorted(out / name for name in texts)
+
+
+def _findings(content: SiteContent) -> str:
+    """Return `findings.json`: the claims as they were handed over, and the release."""
+    document = {"version": 1, "claims": list(content.claims), "release": content.release}
+    try:
+        text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ContentError(f"findings.json: {error}; write None where there is no number") from error
+    return text + "\n"
+
+
+def _pages(content: SiteContent) -> dict[str, str]:
+    """Return the HTML pages by file name."""
+    environment = _environment()
+    sources = [wording.source_view(source) for source in content.sources]
+    shared = {
+        "content": content,
+        "release": content.release,
+        "condition": wording.CONDITION,
+        "csp": CSP,
+        "pages": PAGES,
+        "sources": sources,
+        "source_by_id": {str(source["source"]): source for source in sources},
+        "lede": [part.strip() for part in content.lede.split("\n\n") if part.strip()],
+        "claims": [wording.claim_view(claim) for claim in content.claims],
+        "sections": [
+            (heading, [_figure_view(block) for block in blocks])
+            for heading, blocks in wording.sections(content.figures)
+        ],
+    }
+    return {
+        page: environment.get_template(f"{page}.j2").render(shared, page=page, page_title=title)
+        for page, title in PAGES.items()
+    }
+
+
+def _environment() -> jinja2.Environment:
+    """Return the templates' environment: everything escaped, nothing undefined passes."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        integer=palette.integer, size=palette.size, anchor=wording.anchor, address=wording.address
+    )
+    return environment
+
+
+def _template(name: str) -> str:
+    """Return a template's text."""
+    return (files("longwave.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _static(name: str) -> str:
+    """Return the text of a file that is served as it is."""
+    return (files("longwave.reports") / "static" / name).read_text(encoding="utf-8")
+
+
+def _figure_view(block: FigureBlock) -> dict[str, Any]:
+    """Return all that stands on a page for one figure."""
+    layout = block.figure.layout
+    title = svg.plain(layout.title.text or "") or block.heading
+    n = block.n if isinstance(block.n, str) else f"n = {palette.integer(block.n)}"
+    wide, narrow = base.on_page(block.figure), base.on_page(block.figure, narrow=True)
+    pictures = {
+        form: Markup(svg.render(fig, width, int(fig.layout.height), block.alt, title=title))  # noqa: S704 escaped there
+        for form, fig, width in (("wide", wide, base.WIDE), ("narrow", narrow, base.NARROW))
+    }
+    return {
+        "id": block.id,
+        "title": title,
+        "subtitle": svg.plain(layout.title.subtitle.text or ""),
+        "unit": block.unit,
+        "n": n,
+        "alt": block.alt,
+        "note": block.note,
+        "source_ids": list(block.source_ids),
+        "pictures": pictures,
+        "key": [{**entry, "dashes": _DASHES.get(entry["dash"], "")} for entry in base.key(block.figure)],
+        "labelled": base.labelled(block.figure),
+        "json": _json_block(json.loads(wide.to_json())),
+        "table": wording.figure_table(block),
+    }
+
+
+def _json_block(figure: Mapping[str, Any]) -> Markup:
+    """Return a figure as JSON that no HTML parser can mistake for anything else."""
+    text = json.dumps(figure, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 escaped above

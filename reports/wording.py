@@ -1,0 +1,214 @@
+"""What stands on a page, in words: claims, sources and tables made ready for the templates.
+
+Belongs here: sentences and cells. Not here: HTML (the templates), files (`site.py`), numbers (`palette.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from longwave.reports import palette
+from longwave.reports.content import ContentError, FigureBlock
+
+CONDITION = "All results are conditional on the medium having been recorded at all: failures leave few series."
+MOST_ROWS = 400
+_MEASURES = {
+    "tau_b": "τ-b",
+    "partial_tau_b": "partial τ-b",
+    "rho": "Spearman’s ρ",
+    "mae": "mean absolute error",
+}
+_LINE_COLUMNS = ("label", "panel", "forecaster", "medium", "k", "measure", "place")
+_PLAIN_NUMBERS = {"year", "age", "k", "horizon", "vintage", "first_year", "last_year"}
+_SAFE_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
+_STATUS = {
+    "prospective": "written down before the result was seen",
+    "after quick look": "written down after a quick look at the data",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's head and cells as text, and whether rows were left out of it."""
+
+    columns: Sequence[str]
+    numeric: Sequence[bool]
+    rows: Sequence[Sequence[str]]
+    total: int
+
+    @property
+    def cut(self) -> bool:
+        """Say whether the table shows less than there is."""
+        return len(self.rows) < self.total
+
+
+# --- claims
+
+
+def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page says of one claim."""
+    primary = [row for row in claim["by"] if row["role"] == "primary"]
+    rest = [row for row in claim["by"] if row["role"] != "primary"]
+    return {
+        "id": claim["id"],
+        "anchor": anchor(str(claim["id"])),
+        "claim": claim["claim"],
+        "hypothesis": claim.get("hypothesis"),
+        "verdict": claim["verdict"],
+        "firm": claim["verdict"] in ("supported", "contradicted"),
+        "arithmetic": claim["result_class"] == "conditional arithmetic",
+        "results": [result_view(row) for row in primary],
+        "others": [result_view(row) for row in rest],
+        "captures": sorted({str(capture) for row in claim["by"] for capture in row.get("captures") or ()}),
+        "threshold": _threshold_sentence(claim),
+        "decided": _decided_sentence(claim),
+        "caveats": list(claim["caveats"] or ()),
+        "fragile": claim.get("fragile"),
+        "would_test_it": claim.get("would_test_it"),
+    }
+
+
+def result_view(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return one result as the parts of a sentence."""
+    low, high = row["interval"] or (None, None)
+    level = palette.share(row["level"]) if row["level"] is not None else ""
+    n = f"n\u00a0=\u00a0{palette.integer(row['n'])}" if row["n"] is not None else ""
+    clusters = f"{palette.integer(row['clusters'])} independent groups" if row["clusters"] is not None else ""
+    return {
+        "panel": str(row["panel"]),
+        "measure": measure(str(row["measure"])),
+        "estimate": palette.two_figures(row["estimate"]) if row["estimate"] is not None else "no estimate",
+        "exact": _exact_words(row),
+        "interval": f"{level} interval {palette.span(low, high)}".strip() if row["interval"] else "no interval",
+        "n": ", ".join(part for part in (n, clusters) if part),
+        "threshold": _threshold(row["threshold"]),
+        "holds": _side(row["holds"]),
+    }
+
+
+def _exact_words(row: Mapping[str, Any]) -> str:
+    """Return the exact value and bounds, for those who point at the rounded ones."""
+    numbers = [row["estimate"], *(row["interval"] or ())]
+    return " / ".join(palette.exact(number) for number in numbers if number is not None)
+
+
+def measure(name: str) -> str:
+    """Return the name of a measure as it is read."""
+    return _MEASURES.get(name, name.replace("_", " "))
+
+
+def _side(holds: bool | None) -> str:
+    """Say on which side of the threshold a result lies."""
+    if holds is None:
+        return "this does not decide it"
+    return "the interval is on the claim’s side" if holds else "the interval is on the other side"
+
+
+def _threshold(value: Any) -> str:
+    """Return a threshold as it was declared."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return " to ".join(_threshold(part) for part in value)
+    return palette.exact(float(value)) if isinstance(value, int | float) else str(value)
+
+
+def _threshold_sentence(claim: Mapping[str, Any]) -> str:
+    """Say when the threshold was set, and whether the result was known then."""
+    status = str(claim["threshold_status"])
+    words = f"{status}: {_STATUS[status]}" if status in _STATUS else status
+    date = claim.get("threshold_date")
+    return f"Threshold of {date} ({words})." if date else f"Threshold {words}."
+
+
+def _decided_sentence(claim: Mapping[str, Any]) -> str:
+    """Say from which vintage on the verdict stands."""
+    return f"Verdict since the vintage of {claim['decided_on']}." if claim["decided_on"] else ""
+
+
+# --- figures and tables
+
+
+def figure_table(block: FigureBlock) -> Table:
+    """Return a figure's data: all rows up to 400, else the first rows of each line."""
+    frame = block.frame
+    shown = frame if frame.height <= MOST_ROWS else _first_rows(frame, block.line_columns)
+    numeric = [frame.schema[name].is_numeric() for name in frame.columns]
+    rows = [[cell(value, name) for name, value in zip(frame.columns, row, strict=True)] for row in shown.iter_rows()]
+    heads = [name.replace("_", " ") for name in frame.columns]
+    return Table(heads, numeric, rows, frame.height)
+
+
+def _first_rows(frame: pl.DataFrame, line_columns: Sequence[str]) -> pl.DataFrame:
+    """Return the first rows of each line, so many that the table stays readable."""
+    columns = [name for name in (line_columns or _LINE_COLUMNS) if name in frame.columns]
+    if not columns:
+        return frame.head(MOST_ROWS)
+    lines = frame.select(columns).n_unique()
+    each = max(1, MOST_ROWS // lines)
+    return frame.group_by(columns, maintain_order=True).head(each).select(frame.columns).head(MOST_ROWS)
+
+
+def cell(value: Any, column: str = "") -> str:
+    """Return one value as a table shows it."""
+    if value is None:
+        return palette.NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return str(value) if column in _PLAIN_NUMBERS else palette.exact(float(value))
+    return str(value)
+
+
+def sections(figures: Sequence[FigureBlock]) -> list[tuple[str, list[FigureBlock]]]:
+    """Put neighbouring figures with the same heading into one section."""
+    grouped: list[tuple[str, list[FigureBlock]]] = []
+    for block in figures:
+        if grouped and grouped[-1][0] == block.heading:
+            grouped[-1][1].append(block)
+        else:
+            grouped.append((block.heading, [block]))
+    return grouped
+
+
+# --- sources
+
+
+def source_view(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the catalogue says of one source."""
+    return {
+        **source,
+        "anchor": anchor(str(source["source"])),
+        "address": address(source["homepage"]),
+        "span": palette.years(source["first_year"], source["last_year"]),
+        "vintages": [vintage_view(vintage) for vintage in source["vintages"]],
+        "re_recorded": any(_re_recorded(vintage) for vintage in source["vintages"]),
+    }
+
+
+def vintage_view(vintage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the catalogue says of one vintage."""
+    held = "re-recorded" if _re_recorded(vintage) else str(vintage["kind"]).replace("_", " ")
+    return {**vintage, "address": address(vintage["url"]), "held": held}
+
+
+def _re_recorded(vintage: Mapping[str, Any]) -> bool:
+    """Say whether the figures are held in the project's own form rather than as served."""
+    return str(vintage["kind"]).replace("_", "-") in ("re-recorded", "founding")
+
+
+def address(url: Any) -> str | None:
+    """Return an address that may become a link (http or https), else None."""
+    return str(url) if url and _SAFE_ADDRESS.fullmatch(str(url)) else None
+
+
+def anchor(name: str) -> str:
+    """Return a name as an anchor: letters, digits, "-" and "_" stay, others become their code points."""
+    safe = re.sub(r"[^A-Za-z0-9_-]", lambda m: f".{ord(m.group()):x}.", name)
+    if not safe:
+        raise ContentError("a source or claim has an empty id; give it one")
+    return safe

@@ -1,0 +1,239 @@
+"""Content for tests of the site: shaped like the real one, and invented from end to end."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+from longwave.reports.figures import adoption, persistence, ripeness
+from longwave.reports.site import FigureBlock, SiteContent
+
+HOSTILE = "<script>alert(1)</script>"
+SOURCE = "synthetic_households"
+
+LINES = (
+    ("radio", "Radio, United States households", "United States", 1920, 2000, 96.0, 11.0, 0.34),
+    ("television", "Television, United States households", "United States", 1945, 2015, 98.0, 9.0, 0.55),
+    ("internet", "Internet, United States adults", "United States", 1991, 2024, 93.0, 10.0, 0.30),
+    ("internet", "Internet, world population", "World", 1991, 2024, 74.0, 21.0, 0.17),
+    ("social", "Social media, United States adults", "United States", 2004, 2021, 72.0, 7.0, 0.42),
+)
+
+
+def adoption_frame(name: str | None = None) -> pl.DataFrame:
+    """Logistic curves, with a break, a sparse stretch and an interpolated one; `name` renames the first."""
+    rows = []
+    for medium, label, place, launch, last, ceiling, middle, speed in LINES:
+        for year in range(launch + 1, last + 1):
+            if medium == "radio" and year > 1960 and year % 4:
+                continue
+            age = year - launch
+            value = ceiling / (1 + math.exp(-speed * (age - middle))) + 0.6 * math.sin(age)
+            flag = "break" if (medium, year) == ("social", 2015) else "interpolated" if year == 1970 else None
+            shown = name if name and medium == "radio" else label
+            rows.append((medium, shown, place, year, age, round(max(value, 0.1), 2), "% (invented)", SOURCE, flag))
+    return pl.DataFrame(rows, schema=list(adoption.COLUMNS), orient="row")
+
+
+def information_frame(name: str | None = None) -> pl.DataFrame:
+    """Information that rises with age from below zero, in three groups and two forecasters."""
+    rows = []
+    panels = (
+        ("pooled", "All groups, averaged", 46, 8.0),
+        ("radio", name or "Radio, invented countries", 24, 9.0),
+    )
+    for panel, title, n, middle in (*panels, ("television", "Television, invented countries", 22, 6.5)):
+        for forecaster, worse in (("damped trend", 0.0), ("logistic", 0.25)):
+            for age in range(1, 16):
+                known = 1 - 1.9 * math.exp(-age / middle) - worse * math.exp(-age / 8) + 0.02 * math.sin(3 * age)
+                half = 0.34 * math.exp(-age / 9) + 0.03
+                rows.append((panel, title, forecaster, age, known, known - half, min(known + half, 0.99), n))
+    return pl.DataFrame(rows, schema=list(ripeness.INFORMATION), orient="row")
+
+
+def error_frame() -> pl.DataFrame:
+    """Errors that fall with age beside climatology's, which do not."""
+    rows = []
+    for panel, title, start in (
+        ("radio", "Radio, invented countries", 24.0),
+        ("television", "Television", 21.0),
+    ):
+        for age in range(1, 16):
+            error = start * math.exp(-age / 7)
+            rows.append((panel, title, "damped trend", age, error, 22.0, 0.78 + 0.002 * age, 3.1 * error))
+    return pl.DataFrame(rows, schema=list(ripeness.ERRORS), orient="row")
+
+
+def persistence_frame(name: str | None = None) -> pl.DataFrame:
+    """Rank correlations that fall with the horizon, given wealth and not."""
+    rows = []
+    for medium, fall, n in ((name or "radio", 34.0, 31), ("television", 26.0, 38), ("internet", 22.0, 120)):
+        for k in (5, 10):
+            for measure, less in (("partial_tau_b", 0.22), ("tau_b", 0.0)):
+                for horizon in range(k + 5, 31, 5):
+                    tau = math.exp(-(horizon - k) / fall) - less
+                    rows.append((medium, k, horizon, measure, tau, tau - 3 / n**0.9, tau + 3 / n**0.9, n))
+    return pl.DataFrame(rows, schema=list(persistence.COLUMNS), orient="row")
+
+
+def claims(text: str) -> list[dict[str, object]]:
+    """Three claims with three verdicts; every number invented."""
+    row = {
+        "panel": "household shares, pooled",
+        "role": "primary",
+        "n": 46,
+        "clusters": 22,
+        "measure": "information at age 5",
+        "estimate": 0.2134,
+        "interval": [0.0412, 0.3561],
+        "level": 0.95,
+        "threshold": 0.5,
+        "holds": True,
+        "captures": ["synthetic-2022-06-21"],
+    }
+    first = {
+        "id": "C6",
+        "claim": "The first few years of a medium show little of its ultimate shape.",
+        "hypothesis": "Information at ages 3 and 5 is under one half.",
+        "verdict": "supported",
+        "result_class": "evidence",
+        "threshold_status": "prospective",
+        "threshold_date": "2001-02-03",
+        "by": [
+            row,
+            {**row, "measure": "readable age", "estimate": 12, "interval": [10, 15], "threshold": "10 to 20"},
+            {**row, "role": "sensitivity", "panel": "without television", "estimate": 0.28, "holds": None},
+        ],
+        "caveats": [
+            "Few series are independent of one another.",
+            "Launch by first 1 % moves the age by a year.",
+        ],
+        "would_test_it": "Series of media that failed.",
+        "decided_on": "2022-06-21",
+    }
+    second = {
+        **first,
+        "id": "C4a",
+        "claim": "The places that lead in a new medium stay ahead.",
+        "hypothesis": None,
+        "verdict": "undecided",
+        "threshold_status": "after quick look",
+        "by": [
+            {
+                **row,
+                "panel": "countries, radio",
+                "measure": "partial_tau_b",
+                "estimate": 0.12,
+                "interval": [-0.13, 0.36],
+                "threshold": 0.0,
+                "holds": None,
+            }
+        ],
+        "caveats": ["Wealth drives every medium."],
+        "would_test_it": None,
+    }
+    third = {
+        **second,
+        "id": "C4",
+        "claim": text,
+        "verdict": "not testable with what is held",
+        "by": [],
+        "would_test_it": "A panel of early stations with their audiences.",
+        "caveats": [],
+        "decided_on": None,
+    }
+    return [first, second, third]
+
+
+def figures(text: str | None = None) -> list[FigureBlock]:
+    """The five figures of the front page; `text` stands in every label and note where it is given."""
+    age, info, errors, last = (
+        adoption_frame(text),
+        information_frame(text),
+        error_frame(),
+        persistence_frame(text),
+    )
+    note = text or "Lines break where more than five years have no figure. Invented for a test."
+
+    def block(id_: str, heading: str, figure: object, frame: pl.DataFrame, unit: str, n: str) -> FigureBlock:
+        return FigureBlock(
+            id=id_,
+            heading=text or heading,
+            figure=figure,
+            frame=frame,
+            alt=text or f"{heading}: invented lines that rise and flatten.",
+            note=note,
+            source_ids=[SOURCE],
+            unit=text or unit,
+            n=n,
+        )
+
+    taken, known, ahead = "How fast media were taken up", "How early one could know", "Do early leaders stay ahead"
+    return [
+        block("adoption-age", taken, adoption.on_age(age), age, "percent", "5 series"),
+        block("adoption-year", taken, adoption.on_calendar(age), age, "percent", "5 series"),
+        block("information", known, ripeness.information_by_age(info), info, "share", ""),
+        block("error", known, ripeness.error_by_age(errors), errors, "points", ""),
+        block("persistence", ahead, persistence.by_horizon(last), last, "τ-b", ""),
+    ]
+
+
+def sources(text: str) -> list[dict[str, object]]:
+    """One invented source with two vintages."""
+    vintage = {
+        "vintage": "2022-06-21",
+        "vintage_precision": "day, from the publisher's own update date",
+        "url": "https://example.org/files/households.csv",
+        "size": 123456,
+        "sha256": "0123456789abcdef" * 4,
+        "rows": 1204,
+        "reader_version": "1",
+        "kind": "re-recorded",
+    }
+    return [
+        {
+            "source": SOURCE,
+            "title": text,
+            "publisher": "Institute of Invented Figures",
+            "homepage": "https://example.org/",
+            "licence": "CC BY 4.0",
+            "citation": f"{text} (2022). Institute of Invented Figures.",
+            "redistribute": True,
+            "vintages": [vintage, {**vintage, "vintage": "2019-07-27", "url": "javascript:alert(1)"}],
+            "first_year": 1921,
+            "last_year": 2024,
+            "rows": 12045,
+        }
+    ]
+
+
+def content(text: str | None = None) -> SiteContent:
+    """The whole site; `text`, where given, stands wherever words from outside can stand."""
+    fact = {
+        "medium": "radio",
+        "place": "United States",
+        "year": 1920,
+        "event": text or "First scheduled broadcast (invented).",
+        "citation": text or "Invented Chronicle, 1920",
+        "url": "https://example.org/chronicle",
+        "status": "unverified",
+    }
+    return SiteContent(
+        question=text or "How many years must pass before anyone can tell what a new medium will become?",
+        lede=text
+        or "Invented figures for a test of the page. Radio, television and the internet were each "
+        "called decisive within a few years of their launch. This page asks how much could be known then.\n\n"
+        "It gives every answer with its interval, and says where the record is too short for one.",
+        claims=claims(text or "When a medium takes root, its early adopters get more influence than others."),
+        figures=figures(text),
+        sources=sources(text or "Household technologies (invented)"),
+        facts=[fact, {**fact, "medium": "television", "year": 1945, "url": None, "status": "verified"}],
+        excluded=[{"series": text or "Stereos", "source": SOURCE, "reason": "Starts at 96.6 %: left-truncated."}],
+        release={
+            "version": "0.0-test",
+            "newest_vintage": "2022-06-21",
+            "inputs_digest": "fedcba9876543210" * 4,
+            "how_to_reproduce": text or "git checkout v0.0-test\nmake run",
+        },
+        methods=[(text or "Ripeness", [text or "Information is one minus a ratio of squared errors.", "So."])],
+    )

@@ -1,0 +1,45 @@
+"""The errors a person sees: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class LongwaveError(Exception):
+    """An expected failure. The command line prints it without a traceback and exits 1."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken rule: the file, the rows at fault, what was expected, what was found."""
+
+    rule: str
+    where: str
+    expected: str
+    found: str
+    rows: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line a problem, the first rows at fault under it."""
+        lines = [f"{self.where}: {self.rule}: expected {self.expected}, found {self.found}"]
+        lines += [f"    {row}" for row in self.rows[:5]]
+        if len(self.rows) > 5:
+            lines.append(f"    … and {len(self.rows) - 5} more")
+        return "\n".join(lines)
+
+
+class Refused(LongwaveError):
+    """Data that a declared rule refuses as a whole; the warehouse keeps what it had."""
+
+    def __init__(self, what: str, problems: Sequence[Problem], remedy: str) -> None:
+        self.what, self.problems, self.remedy = what, tuple(problems), remedy
+        super().__init__("\n".join([f"refused: {what}", *(str(p) for p in self.problems), f"  {remedy}"]))
+
+
+class Busy(LongwaveError):
+    """Another run holds the lock."""
+
+
+class UnusableHome(LongwaveError):
+    """LONGWAVE_HOME cannot be read or written, is full, or comes from a newer version."""

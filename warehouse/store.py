@@ -1,0 +1,277 @@
+"""The one writer and the readers of the warehouse.
+
+Why not the orchestrator's stock DuckDB IO manager: it fails on DuckDB 2 and empties a table when a write fails half-way.
+Here a write is one transaction in the writer's file; after a commit that changed something the readers' copy is replaced
+by rename, so a reader keeps the file it opened. Whoever writes holds the run lock (`longwave.warehouse.lock`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+from longwave.warehouse.errors import UnusableHome
+from longwave.warehouse.facts import FACT_TABLES, load_fact
+from longwave.warehouse.home import Home, disk_trouble
+from longwave.warehouse.merge import MergeCounts, keep_recorded_at, merge, stash_former
+from longwave.warehouse.tables import SCHEMA_VERSION, TABLES, polars_schema
+from longwave.warehouse.views import VIEWS
+
+# Older tools open files of this storage version too.
+_STORAGE = "v1.5.0"
+
+
+class Warehouse:
+    """The writer: use as a context manager. Leaving it without an error commits, then renews the readers' copy."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.changed = False
+        self.now = datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+    def __enter__(self) -> Self:
+        """Open the writer's file and begin the one transaction."""
+        self.con = _connect(self.home)
+        try:
+            self._adopt_schema()
+            self.con.execute("BEGIN")
+        except BaseException:
+            self.con.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit and renew the readers' copy, or roll back; the connection is always closed."""
+        try:
+            with _duckdb_trouble(self.home):
+                self.con.execute("ROLLBACK" if kind else "COMMIT")
+                if not kind:
+                    self.con.execute("CHECKPOINT")
+        finally:
+            self.con.close()
+        if not kind and (self.changed or not self.home.read_copy.exists()):
+            renew_read_copy(self.home)
+
+    def _adopt_schema(self) -> None:
+        fresh = not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sources'").fetchall()
+        if not fresh:
+            check_version(self.con, self.home)
+        if fresh:
+            self.con.execute("BEGIN")
+            for table in TABLES.values():
+                self.con.execute(table.ddl)
+            self.con.execute("CREATE TABLE longwave_version AS SELECT ?::INTEGER AS version", [SCHEMA_VERSION])
+            self._load_facts()
+            self.con.execute("COMMIT")
+            self.changed = True
+
+    def refresh_facts(self) -> None:
+        """Make the tables of facts and the views equal to the reviewed files of this version of the code."""
+        self._load_facts()
+        self.changed = True
+
+    def _load_facts(self) -> None:
+        for name in FACT_TABLES:
+            frame = load_fact(name)
+            self.con.register("fact_rows", frame)
+            self.con.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM fact_rows')  # noqa: S608
+            self.con.unregister("fact_rows")
+        for view in VIEWS:
+            self.con.execute(view)
+
+    def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """Rows of a query as a frame, seen from inside this transaction."""
+        return self.con.sql(sql, params=dict(parameters or {})).pl()
+
+    def replace(self, table: str, frame: pl.DataFrame, where: Mapping[str, object]) -> None:
+        """Put `frame` in the place of the rows of a declared table that match `where`; its schema is checked first.
+
+        Raises:
+            dataframely's ValidationError: the frame breaks the declaration (type, null, key).
+
+        """
+        checked = TABLES[table].schema.validate(frame.select(list(polars_schema(table))), cast=True)
+        condition = " AND ".join(f'"{name}" = ${name}' for name in where) or "true"
+        self.con.execute(f'DELETE FROM "{table}" WHERE {condition}', dict(where) or None)  # noqa: S608
+        self.insert(table, checked)
+
+    def insert(self, table: str, frame: pl.DataFrame) -> None:
+        """Add rows to a declared table, by column name."""
+        self.con.register("new_rows", frame)
+        with _duckdb_trouble(self.home):
+            self.con.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM new_rows')  # noqa: S608
+        self.con.unregister("new_rows")
+        self.changed = True
+
+    def merge_capture(
+        self,
+        capture: Mapping[str, Any],
+        scope: Sequence[tuple[str, str]],
+        series: pl.DataFrame,
+        rows: pl.DataFrame,
+    ) -> MergeCounts:
+        """Record a capture and merge its rows.
+
+        Args:
+            capture: a row of `captures` without counts and time.
+            scope: (measure, adopter key or *) pairs the capture speaks of.
+            series: rows of `series`; new ones are added, known ones renewed.
+            rows: series, measure, adopter_key, period_start, period_kind, value, served_flag.
+
+        Returns:
+            What changed against the vintage before.
+
+        """
+        source, identifier = capture["source"], capture["capture"]
+        self.con.register("series_rows", series)
+        self.con.execute("INSERT OR REPLACE INTO series BY NAME SELECT * FROM series_rows")
+        self.con.unregister("series_rows")
+        counts = {
+            "n_added": 0,
+            "n_revised": 0,
+            "n_withdrawn": 0,
+            "recorded_at": datetime.fromisoformat(self.now),
+        }
+        self.insert("captures", pl.DataFrame([dict(capture) | counts], schema=polars_schema("captures")))
+        pairs = [(identifier, measure, adopter) for measure, adopter in scope]
+        self.insert("capture_scope", pl.DataFrame(pairs, schema=polars_schema("capture_scope"), orient="row"))
+        self.con.register("incoming", rows)
+        with _duckdb_trouble(self.home):
+            result = merge(self.con, source, identifier, self.now)
+        self.con.unregister("incoming")
+        self.con.execute(
+            "UPDATE captures SET n_added = ?, n_revised = ?, n_withdrawn = ? WHERE capture = ?",
+            [result.added, result.revised, result.withdrawn, identifier],
+        )
+        self.changed = True
+        return result
+
+    def captures_of(self, source: str) -> dict[str, str]:
+        """Content digest of every capture held of a source, by identifier."""
+        rows = self.con.execute("SELECT capture, content_sha256 FROM captures WHERE source = ?", [source]).fetchall()
+        return {str(capture): str(digest) for capture, digest in rows}
+
+    def forget_source(self, source: str) -> None:
+        """Take a source's captures and versions out, to be merged anew: its reader, the facts or an original changed.
+
+        Inside the transaction only: what is merged again as it was keeps its `recorded_at`
+        (`longwave.warehouse.merge.keep_recorded_at`, called by `settle_source`).
+        """
+        stash_former(self.con, source)
+        for table, condition in (
+            ("observation_versions", "series IN (SELECT series FROM series WHERE source = ?)"),
+            ("capture_scope", "capture IN (SELECT capture FROM captures WHERE source = ?)"),
+            ("checks", "capture IN (SELECT capture FROM captures WHERE source = ?)"),
+            ("captures", "source = ?"),
+            ("series", "source = ?"),
+        ):
+            self.con.execute(f"DELETE FROM {table} WHERE {condition}", [source])  # noqa: S608
+        self.changed = True
+
+    def settle_source(self) -> None:
+        """After a source was forgotten and merged again: rows that came out as they were keep their time."""
+        keep_recorded_at(self.con)
+
+    def step_key(self, step: str) -> str | None:
+        """The key under which a step last ran."""
+        rows = self.con.execute("SELECT key FROM steps WHERE step = ?", [step]).fetchall()
+        return str(rows[0][0]) if rows else None
+
+    def record_step(self, step: str, key: str, digest: str) -> None:
+        """Remember that a step ran under this key, and the digest of what it wrote."""
+        row = {"step": step, "key": key, "digest": digest, "finished_at": datetime.fromisoformat(self.now)}
+        self.replace("steps", pl.DataFrame([row], schema=polars_schema("steps")), {"step": step})
+
+
+@contextmanager
+def _duckdb_trouble(home: Home) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+        raise UnusableHome(
+            f"cannot write {home.warehouse}: {str(error).splitlines()[0]}; nothing was changed. "
+            "Free some space or set LONGWAVE_HOME to a folder on another disk"
+        ) from error
+
+
+def _connect(home: Home) -> duckdb.DuckDBPyConnection:
+    with disk_trouble(home.root):
+        home.root.mkdir(parents=True, exist_ok=True)
+    try:
+        return duckdb.connect(str(home.warehouse), config={"storage_compatibility_version": _STORAGE})
+    except (duckdb.IOException, duckdb.SerializationException, duckdb.CatalogException) as error:
+        raise UnusableHome(
+            f"cannot open {home.warehouse}: {str(error).splitlines()[0]}. If another program has it open, close it; "
+            "if it comes from a newer version, install that version; if it is damaged, move it away and run again"
+        ) from error
+
+
+def check_version(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Refuse a warehouse written by a newer version of longwave, or a file that is not one of ours."""
+    try:
+        rows = con.execute("SELECT version FROM longwave_version").fetchall()
+    except duckdb.CatalogException as error:
+        raise UnusableHome(f"{home.warehouse} is not a warehouse of longwave; move it away and run again") from error
+    version = int(rows[0][0]) if rows else 0
+    if version > SCHEMA_VERSION:
+        raise UnusableHome(
+            f"{home.warehouse} has format {version}, newer than the {SCHEMA_VERSION} this version knows; "
+            "install the newer longwave, or set LONGWAVE_HOME to another folder"
+        )
+
+
+def renew_read_copy(home: Home) -> None:
+    """Replace the readers' copy by rename: complete or as it was."""
+    fresh = home.read_copy.with_suffix(".new")
+    with disk_trouble(home.root):
+        try:
+            shutil.copyfile(home.warehouse, fresh)
+            with fresh.open("rb+") as file:
+                os.fsync(file.fileno())
+            fresh.replace(home.read_copy)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def reader(home: Home, as_of: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection to the readers' copy, without access to files or settings.
+
+    Args:
+        home: the installation.
+        as_of: ISO date; the views without a date then show what was known on it.
+
+    Raises:
+        UnusableHome: nothing was recorded yet, or the file is of a newer version.
+
+    """
+    if not home.read_copy.exists():
+        raise UnusableHome(f"nothing is recorded in {home.root} yet; start with `longwave run`")
+    try:
+        con = duckdb.connect(str(home.read_copy), read_only=True)
+    except (duckdb.IOException, duckdb.SerializationException) as error:
+        raise UnusableHome(f"cannot open {home.read_copy}: {str(error).splitlines()[0]}") from error
+    try:
+        check_version(con, home)
+        if as_of:
+            con.execute("SET VARIABLE as_of = ?::DATE", [as_of])
+        con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
+        yield con
+    finally:
+        con.close()
+
+
+def write_parquet(frame: pl.DataFrame, path: Any) -> None:
+    """Write a frame as Parquet with equal bytes for equal rows: the caller sorts."""
+    with disk_trouble(path):
+        frame.write_parquet(path, compression="zstd", compression_level=9, statistics=True)

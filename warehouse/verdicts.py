@@ -1,0 +1,36 @@
+"""The registry's history: a verdict is dated by the newest vintage read when it first became this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from longwave.warehouse.store import Warehouse
+from longwave.warehouse.tables import polars_schema
+
+
+def record_verdicts(warehouse: Warehouse, entries: Sequence[dict[str, Any]], newest: date) -> bool:
+    """Put each claim's entry into the history, and its `decided_on` and `history` into the entry.
+
+    A changed verdict is a new row; an unchanged one keeps its date and renews its result. Returns whether anything changed.
+    """
+    held = warehouse.read("SELECT claim, decided_on, verdict, result FROM verdicts ORDER BY claim, decided_on")
+    changed = False
+    for entry in entries:
+        own = held.filter(pl.col("claim") == entry["id"]).to_dicts()
+        last = own[-1] if own else None
+        kept = last is not None and last["verdict"] == entry["verdict"]
+        decided = last["decided_on"] if last is not None and kept else newest
+        earlier = own[:-1] if kept else [row for row in own if row["decided_on"] != decided]
+        entry["decided_on"] = str(decided)
+        entry["history"] = [{"verdict": row["verdict"], "decided_on": str(row["decided_on"])} for row in earlier]
+        result = json.dumps(entry, ensure_ascii=False, sort_keys=True)
+        if last is None or last["result"] != result:
+            row = {"claim": entry["id"], "decided_on": decided, "verdict": entry["verdict"], "result": result}
+            frame = pl.DataFrame([row], schema=polars_schema("verdicts"))
+            warehouse.replace("verdicts", frame, {"claim": entry["id"], "decided_on": decided})
+            changed = True
+    return changed
