@@ -24,6 +24,13 @@ ALPHA = 0.05
 MIN_CLUSTERS = 15
 FINDING_KEY = ("subject", "measure", "mode", "k", "horizon")
 
+NOT_HELD: dict[str, Any] = {
+    **dict.fromkeys(("estimate", "lo", "hi", "level", "n_clusters")),
+    "n": 0,
+    "unit": "",
+    "note": "nothing was held of this at this date",
+}
+
 VERDICTS = ("supported", "contradicted", "mixed", "too early", "undecided", "not testable with what is held")
 
 
@@ -76,8 +83,7 @@ def evaluate(
         captures: for each subject, the captures its panel rests on.
         newest: newest vintage read.
 
-    Raises:
-        KeyError: a primary criterion names a finding that no model made: no row without a working measure.
+    A criterion whose finding is not there (nothing was held of it at this date) is open and says so.
 
     """
     by_key = {tuple(row[name] for name in FINDING_KEY): row for row in findings.iter_rows(named=True)}
@@ -102,9 +108,7 @@ def _entry(
             criterion.get("k", -1),
             criterion.get("horizon", -1),
         )
-        if key not in findings:
-            raise KeyError(f"claim {claim['id']}: no finding {key}; known subjects: {sorted({k[0] for k in findings})}")
-        rows.append(_by(criterion, findings[key], captures.get(criterion["panel"], ())))
+        rows.append(_by(criterion, findings.get(key, NOT_HELD), captures.get(criterion["panel"], ())))
     return {
         "id": claim["id"],
         "claim": claim["claim"],
@@ -139,7 +143,8 @@ def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequ
         "side": side,
         "threshold": criterion[side],
         "holds": holds(side, criterion[side], finding["lo"], finding["hi"]) if _decides(finding) else None,
-        "p": _p_value(side, criterion[side], finding),
+        # Everything but the primary tests is descriptive: no p-value stands beside it.
+        "p": _p_value(side, criterion[side], finding) if criterion["role"] == "primary" else None,
         "note": finding["note"],
         "captures": list(captures),
     }

@@ -15,31 +15,22 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from longwave.models.curve_solver import MAX_STEPS, Booleans, Integers, Problem, State, lowest, minima, polish
+from longwave.models.families import FAMILIES, Family, Floats, Shape
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import minimum_filter
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
-
-from longwave.models.families import FAMILIES, Family, Floats, Shape
 
 __all__ = ["FAMILIES", "OBJECTIVES", "CurveFits", "DiffusionCurve", "fit_curves"]
 
 OBJECTIVES = ("cumulative", "increments")
+UNFITTED = ("too_few_points", "no_growth")
 MIN_POINTS = 4  # three parameters and one degree of freedom
 LARGEST_LEVEL = 1e15
 INFINITE_CEILING = 1e3  # a ceiling beyond this many times the highest level is called infinite
-STARTS = 8
-ROUGH_STEPS = 10  # from every start, before all but the best KEPT are dropped
-KEPT = 3
-BLOCK = 1024  # series in memory at once
-MAX_STEPS = 150
-STEP_TOLERANCE = 1e-9
+BLOCK = 32_768  # observations in memory at once, for each start
 SINGULAR = 1e-13  # smallest eigenvalue of the scaled J'J that still counts as identified
 FLAT = 1e-5  # of the series' size: a parameter that moves the curve by less is not identified
-ESCAPED = 1e-60  # share of the ceiling reached at the last age, below which the search gives up
-
-Integers = NDArray[np.intp]
-Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -54,9 +45,12 @@ class CurveFits:
             of parameters as degrees of freedom; NaN unless the status is ``ok``.
         sse: (n,) least sum of squares, of levels or of increments as the objective says.
         status: (n,) of ``ok``; ``no_finite_ceiling``: the sum of squares falls as long as the ceiling
-            rises; ``on_bound``: the stated ceiling chose m, or a parameter ran to its bound or to where the
-            curve no longer depends on it; ``too_few_points``; ``no_growth``: the level never rises.
+            rises, or until over 1,000 times the highest level; ``on_bound``: the stated ceiling chose m, or
+            a parameter ran to its bound, or to where the curve no longer depends on it (a step between two
+            observations); ``too_few_points``: under 4, or under 3 after the launch for bass;
+            ``no_growth``: the level never rises.
         covariance: (n, parameters, parameters), in the order of ``params``; NaN as ``std_errors``.
+
     """
 
     family: str
@@ -78,6 +72,7 @@ class CurveFits:
 
         Raises:
             ValueError: if ``ages`` is not one-dimensional or not finite.
+
         """
         at = _checked_ages(ages)
         best, family = self._solution, FAMILIES[self.family]
@@ -117,6 +112,7 @@ def fit_curves(
     Raises:
         ValueError: unknown family or objective; wrong shapes; ages not finite or not increasing; levels
             infinite, negative, over 1e15, or above the ceiling (the message names the first such row).
+
     """
     chosen = _known(family, objective)
     at = _checked_ages(ages, increasing=True)
@@ -140,49 +136,6 @@ class _Solution:
         """A solution of n series to none of which anything was fitted."""
         x, part = np.full((n, coordinates), np.nan), np.full(n, np.nan)
         return cls(x, part.copy(), part.copy(), np.zeros(n, dtype=np.bool_), part.copy(), part.copy())
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """Series packed to the left: scale-free times, what is fitted, which points count.
-
-    ``u``, ``y`` and ``weight`` are (rows, points); times after the last observation repeat it at weight 0,
-    so the last column of a curve is its value at the last observed age. ``pattern`` numbers equal times.
-    ``ceiling`` (rows,) is None where m is free.
-    """
-
-    u: Floats
-    y: Floats
-    weight: Floats
-    increments: bool
-    pattern: Integers
-    ceiling: Floats | None = None
-
-    def operate(self, curve: Floats, rows: Integers) -> Floats:
-        """What the objective compares, of curves (rows, points) or slopes (rows, n, points)."""
-        weight = self.weight[rows] if curve.ndim == 2 else self.weight[rows, None, :]
-        if self.increments:
-            curve = np.diff(curve, axis=-1, prepend=0.0)
-        return curve * weight
-
-
-@dataclass
-class _State:
-    """Where the search stands, per start: x, m, SSE, J'r and J'J after projection; share reached at T."""
-
-    x: Floats
-    factor: Floats
-    sse: Floats
-    gradient: Floats
-    curvature: Floats
-    reached: Floats
-
-    def take(self, rows: Integers | Booleans) -> _State:
-        return _State(*(part[rows] for part in vars(self).values()))
-
-    def put(self, rows: Integers, other: _State) -> None:
-        for name, part in vars(other).items():
-            getattr(self, name)[rows] = part
 
 
 def _known(family: str, objective: str) -> Family:
@@ -250,8 +203,9 @@ def _fit(data: Floats, ages: Floats, family: Family, objective: str, ceiling: fl
     named, covariance = np.full((n, len(names)), np.nan), np.full((n, len(names), len(names)), np.nan)
     rows = np.flatnonzero(status == "ok")
     rows = rows[np.argsort(np.isfinite(data[rows]).sum(axis=1), kind="stable")]
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
+    many = max(1, BLOCK // max(1, data.shape[1]))
+    for start in range(0, len(rows), many):
+        block = rows[start : start + many]
         with np.errstate(all="ignore"):
             found, *rest = _fit_block(data[block], ages, family, objective == "increments", ceiling)
         for field, values in vars(found).items():
@@ -277,10 +231,10 @@ def _fit_block(
     """Solution, named parameters, covariance and status of the rows of one block."""
     size = np.nanmax(data, axis=1)
     problem, last, scale = _pack(data / size[:, None], ages, family, increments)
-    free = _minima(family.shape, problem)
+    free = minima(family.shape, problem)
     chosen = np.zeros(len(data), dtype=np.bool_)  # by the ceiling, or the limiting form
     if ceiling is None:
-        best, chosen = _or_limit(family, problem, _lowest(free))
+        best, chosen = _or_limit(family, problem, lowest(free))
         endless = chosen | (best.factor > INFINITE_CEILING)
     else:
         best, chosen = _under_ceiling(family, problem, free, ceiling / size)
@@ -288,17 +242,20 @@ def _fit_block(
     limiting = chosen & endless
     stuck = chosen | _stuck(family.shape, best)
     status = np.where(endless, "no_finite_ceiling", np.where(stuck, "on_bound", "ok"))
-    factor = np.minimum(best.factor * size, np.inf if ceiling is None else ceiling)
+    factor = best.factor * size
+    if ceiling is not None:
+        factor = np.where(chosen, ceiling, np.minimum(factor, ceiling))
     named, by_x = family.natural(best.x, scale, last)
     named[limiting] = family.at_limit(np.exp(best.x[limiting, 0]) / scale[limiting])
     named = np.column_stack([np.where(endless, np.inf, factor), named])
     covariance = np.full((len(data), by_x.shape[1] + 1, by_x.shape[1] + 1), np.nan)
     fine = np.flatnonzero(status == "ok")
     covariance[fine] = _covariance(family.shape, problem, best, by_x, size, fine)
+    status[fine[np.isnan(covariance[fine, 0, 0])]] = "on_bound"
     return _Solution(best.x, factor, best.sse * size**2, limiting, last, scale), named, covariance, status
 
 
-def _pack(data: Floats, ages: Floats, family: Family, increments: bool) -> tuple[_Problem, Floats, Floats]:
+def _pack(data: Floats, ages: Floats, family: Family, increments: bool) -> tuple[Problem, Floats, Floats]:
     """Put observations to the left and times on the family's scale; also the last age and the scale."""
     seen = np.isfinite(data)
     count = seen.sum(axis=1)
@@ -312,45 +269,48 @@ def _pack(data: Floats, ages: Floats, family: Family, increments: bool) -> tuple
     y = np.take_along_axis(data, order, axis=1)
     _, pattern = np.unique(np.packbits(seen, axis=1), axis=0, return_inverse=True)
     weight = (place < count[:, None]).astype(np.float64)
-    problem = _Problem(u, y, weight, increments, pattern.ravel())
+    problem = Problem(u, y, weight, increments, pattern.ravel())
     return replace(problem, y=problem.operate(y, np.arange(len(y)))), last, scale
 
 
-def _or_limit(family: Family, problem: _Problem, best: _State) -> tuple[_State, Booleans]:
+def _or_limit(family: Family, problem: Problem, best: State) -> tuple[State, Booleans]:
     """The best with a finite ceiling, or the limiting form where that is at least as good."""
-    limit = _lowest(_minima(family.limit, problem))
+    limit = lowest(minima(family.limit, problem))
     limiting = limit.sse <= best.sse * (1 + 1e-9) + 1e-24
     best.x[limiting] = limit.x[limiting]  # one rate, in every column
     best.factor[limiting], best.sse[limiting] = limit.factor[limiting], limit.sse[limiting]
     return best, limiting
 
 
-def _under_ceiling(family: Family, problem: _Problem, free: _State, ceiling: Floats) -> tuple[_State, Booleans]:
+def _under_ceiling(family: Family, problem: Problem, free: State, ceiling: Floats) -> tuple[State, Booleans]:
     """The best with m up to the ceiling, and whether the ceiling chose m.
 
-    Where the free optimum lies above, the candidates are the free minima below the ceiling and the
-    best with m held at the ceiling.
+    Where the free optimum lies above, the candidates are the free minima below the ceiling, the best
+    with m held at the ceiling, and the minimum that is reached from there once m is let go.
     """
-    above = ~(_lowest(free).factor <= ceiling)
+    above = ~(lowest(free).factor <= ceiling)
     free.sse[~(free.factor <= ceiling[:, None])] = np.inf
-    best = _lowest(free)
+    best = lowest(free)
     rows = np.flatnonzero(above)
-    held = _lowest(_minima(family.shape, replace(problem, ceiling=ceiling), rows))
-    better = held.sse <= best.sse[rows]
-    best.put(rows[better], held.take(better))
+    held = lowest(minima(family.shape, replace(problem, ceiling=ceiling), rows))
+    freed = polish(family.shape, problem, rows, held.x, MAX_STEPS)
+    freed.sse[~(freed.factor <= ceiling[rows])] = np.inf
+    for candidate in (freed, held):
+        better = candidate.sse < best.sse[rows]
+        best.put(rows[better], candidate.take(better))
     chosen = np.zeros(len(above), dtype=np.bool_)
-    chosen[rows[better]] = True
+    chosen[rows[better]] = True  # where the last candidate, held, won
     return best, chosen
 
 
-def _stuck(shape: Shape, best: _State) -> Booleans:
+def _stuck(shape: Shape, best: State) -> Booleans:
     """Whether a coordinate is at its bound or no longer moves the curve."""
     at_bound = (best.x <= shape.lower + 1e-6) | (best.x >= shape.upper - 1e-6)
     flat = np.diagonal(best.curvature, axis1=1, axis2=2) < FLAT**2
     return np.asarray((at_bound | flat).any(axis=1))
 
 
-def _covariance(shape: Shape, problem: _Problem, best: _State, by_x: Floats, size: Floats, rows: Integers) -> Floats:
+def _covariance(shape: Shape, problem: Problem, best: State, by_x: Floats, size: Floats, rows: Integers) -> Floats:
     """s² (J'J)⁻¹ of (m, named parameters); NaN where J'J is singular or no degree of freedom is left."""
     value, slopes = shape.slopes(problem.u[rows], best.x[rows])
     level = problem.operate(value, rows)[:, None]
@@ -370,153 +330,12 @@ def _covariance(shape: Shape, problem: _Problem, best: _State, by_x: Floats, siz
     return np.asarray(variance[:, None, None] * (change @ inverse @ change.swapaxes(1, 2)))
 
 
-def _minima(shape: Shape, problem: _Problem, rows: Integers | None = None) -> _State:
-    """Local minima from the best starts of the grid; every part is (rows, KEPT, …)."""
-    rows = np.arange(len(problem.y)) if rows is None else rows
-    x, sse = _starts(shape, problem, rows)
-    rough = _polished(shape, problem, rows, x, np.isfinite(sse), ROUGH_STEPS)
-    best = np.argsort(rough.sse, axis=1, kind="stable")[:, :KEPT]
-    x = np.take_along_axis(rough.x, best[:, :, None], axis=1)
-    sse = np.take_along_axis(rough.sse, best, axis=1)
-    return _polished(shape, problem, rows, x, np.isfinite(sse), MAX_STEPS)
-
-
-def _polished(shape: Shape, problem: _Problem, rows: Integers, x: Floats, good: Booleans, steps: int) -> _State:
-    """Polish the good of the starts x (rows, starts, n); the SSE of the others is infinite."""
-    which, column = np.nonzero(good)
-    found = vars(_polish(shape, problem, rows[which], x[which, column], steps))
-    minima = _State(**{name: np.full((*good.shape, *part.shape[1:]), np.nan) for name, part in found.items()})
-    for name, part in found.items():
-        getattr(minima, name)[which, column] = part
-    minima.sse[np.isnan(minima.sse)] = np.inf
-    return minima
-
-
-def _lowest(minima: _State) -> _State:
-    """The best minimum of every row."""
-    rows = np.arange(len(minima.sse))
-    best = np.argmin(minima.sse, axis=1)
-    return _State(*(part[rows, best] for part in vars(minima).values()))
-
-
-def _starts(shape: Shape, problem: _Problem, rows: Integers) -> tuple[Floats, Floats]:
-    """The best STARTS local minima on the grid, (rows, STARTS, n), and their SSE, infinite where fewer."""
-    grid = shape.starts.reshape(-1, len(shape.lower))
-    sse = np.empty((len(rows), len(grid)))
-    for members in _groups(problem.pattern[rows]):
-        sse[members] = _grid_sse(shape, problem, rows[members], grid)
-    sse[np.isnan(sse)] = np.inf
-    surface = sse.reshape(len(rows), *shape.starts.shape[:-1])
-    around = minimum_filter(surface, size=(1, *(3 for _ in shape.starts.shape[:-1])), mode="nearest")
-    sse = np.where(surface <= around, surface, np.inf).reshape(sse.shape)
-    count = min(STARTS, len(grid))
-    best = np.argpartition(sse, count - 1, axis=1)[:, :count]
-    return grid[best], np.take_along_axis(sse, best, axis=1)
-
-
-def _groups(labels: Integers) -> list[Integers]:
-    """Positions of equal labels, one array for each label."""
-    order = np.argsort(labels, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(labels) else []
-
-
-def _grid_sse(shape: Shape, problem: _Problem, rows: Integers, grid: Floats) -> Floats:
-    """Sums of squares (rows, starts) of series observed at the same ages."""
-    like = np.broadcast_to(rows[:1], len(grid))
-    curves = problem.operate(shape.value(problem.u[like], grid), like)
-    y = problem.y[rows]
-    total, product = np.einsum("ij,ij->i", y, y)[:, None], y @ curves.T
-    power = np.einsum("ij,ij->i", curves, curves)
-    if problem.ceiling is None:
-        return total - np.maximum(product, 0.0) ** 2 / power
-    m = problem.ceiling[rows, None]
-    return total - 2 * m * product + m**2 * power
-
-
-def _evaluate(shape: Shape, problem: _Problem, rows: Integers, x: Floats) -> _State:
-    """State of the search at coordinates ``x`` of ``rows``."""
-    value, slopes = shape.slopes(problem.u[rows], x)
-    curve, jacobian, y = problem.operate(value, rows), problem.operate(slopes, rows), problem.y[rows]
-    if problem.ceiling is None:
-        power = np.einsum("ij,ij->i", curve, curve)[:, None]
-        factor = np.maximum(np.einsum("ij,ij->i", y, curve) / power[:, 0], 0.0)
-        along = np.einsum("ijk,ik->ij", jacobian, curve) / power
-        jacobian -= along[:, :, None] * curve[:, None, :]
-    else:
-        factor = problem.ceiling[rows]
-    residual = y - factor[:, None] * curve
-    jacobian *= factor[:, None, None]
-    return _State(
-        x=x,
-        factor=factor,
-        sse=np.einsum("ij,ij->i", residual, residual),
-        gradient=np.einsum("ijk,ik->ij", jacobian, residual),
-        curvature=jacobian @ jacobian.swapaxes(1, 2),
-        reached=value[:, -1],
-    )
-
-
-def _polish(shape: Shape, problem: _Problem, rows: Integers, x: Floats, steps: int) -> _State:
-    """Levenberg–Marquardt from every start at once; a start leaves the batch when it has converged."""
-    state = _evaluate(shape, problem, rows, x)
-    damping = np.full(len(rows), 1e-3)
-    live = np.arange(len(rows))
-    for _ in range(steps):
-        if not live.size:
-            break
-        here = state.take(live)
-        trial = _evaluate(shape, problem, rows[live], _stepped(shape, here, damping[live]))
-        better = trial.sse <= here.sse
-        done = _settled(here, trial, better) & (damping[live] < 0.1)  # a damped step is short anywhere
-        state.put(live[better], trial.take(better))
-        damping[live] = np.maximum(damping[live] * _trust(here, trial), 1e-12)
-        done |= (damping[live] > 1e12) | (state.reached[live] < ESCAPED)
-        live = live[~done]
-    return state
-
-
-def _trust(here: _State, trial: _State) -> Floats:
-    """By how much to change the damping, from the fall of the SSE as a share of what the slopes promised."""
-    step = trial.x - here.x
-    bend = np.einsum("ij,ijk,ik->i", step, here.curvature, step)
-    promised = 2 * np.einsum("ij,ij->i", here.gradient, step) - bend
-    share = (here.sse - trial.sse) / promised
-    kept = np.where(share > 0.75, 0.1, np.where(share > 0.25, 1.0, 3.0))
-    return np.where(trial.sse <= here.sse, kept, 8.0)
-
-
-def _settled(here: _State, trial: _State, better: Booleans) -> Booleans:
-    """Whether the step moved no coordinate, or improved the fit by no more than rounding."""
-    still = np.abs(trial.x - here.x) <= STEP_TOLERANCE * (1 + np.abs(here.x))
-    level = better & (here.sse - trial.sse <= 1e-15 * here.sse)
-    return np.asarray(level | still.all(axis=1))
-
-
-def _stepped(shape: Shape, here: _State, damping: Floats) -> Floats:
-    """Coordinates after one damped step, within bounds; a coordinate pressed to its bound stays there."""
-    pressed = ((here.x <= shape.lower) & (here.gradient < 0)) | ((here.x >= shape.upper) & (here.gradient > 0))
-    gradient = np.where(pressed, 0.0, here.gradient)
-    spread = np.sqrt(np.diagonal(here.curvature, axis1=1, axis2=2))
-    spread = np.where(spread > 0, spread, 1.0)
-    matrix = here.curvature / (spread[:, :, None] * spread[:, None, :])
-    matrix *= ~(pressed[:, :, None] | pressed[:, None, :])
-    n = len(shape.lower)
-    matrix[:, range(n), range(n)] = 1.0 + damping[:, None]
-    step = np.linalg.solve(matrix, (gradient / spread)[:, :, None])[:, :, 0] / spread
-    farthest = 2.0 + 0.5 * np.abs(here.x)
-    step = np.clip(step, -farthest, farthest)
-    return np.asarray(np.clip(here.x + step, shape.lower, shape.upper))
-
-
 class DiffusionCurve(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """One diffusion curve as a scikit-learn regressor: ages (n, 1) to cumulative levels (n,).
+    """One diffusion curve as a scikit-learn regressor, from ages to cumulative levels.
 
-    Parameters:
-        family, objective, ceiling: as in :func:`fit_curves`.
-
-    Attributes:
-        params_, std_errors_: name -> float; sse_: float; status_: see :class:`CurveFits`;
-        fits_: the :class:`CurveFits` of the one series.
+    ``family``, ``objective`` and ``ceiling`` are those of :func:`fit_curves`. Once fitted, ``params_`` and
+    ``std_errors_`` map names to numbers, ``sse_`` and ``status_`` are as in :class:`CurveFits`, and ``fits_``
+    is the whole of it for this one series. The age is the first column of X; others are not looked at.
     """
 
     def __init__(self, family: str = "bass", objective: str = "cumulative", ceiling: float | None = None) -> None:
@@ -525,49 +344,42 @@ class DiffusionCurve(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.ceiling = ceiling
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to ages ``X`` (n, 1) or (n,), in any order, and levels ``y`` (n,).
+        """Fit to ages ``X`` (n, 1) in years since launch, in any order, and levels ``y`` (n,).
+
+        An age may be repeated, unless increments are compared.
 
         Raises:
-            ValueError: as :func:`fit_curves`; or if nothing can be fitted to so few or falling levels; or
-                ages are repeated where increments are compared.
+            ValueError: as :func:`fit_curves`; or where there are too few observations, or none that rises.
+
         """
         chosen = _known(self.family, self.objective)
-        ages, levels = validate_data(self, X, y, ensure_2d=False, y_numeric=True, dtype=np.float64)
-        ages = _one_column(ages)
-        order = np.argsort(ages, kind="stable")
-        ages, levels = ages[order], levels[order].astype(np.float64)
+        ages, levels = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
+        order = np.argsort(ages[:, 0], kind="stable")
+        ages, levels = ages[order, 0], levels[order].astype(np.float64)
         if self.objective == "increments":
             _checked_ages(ages, increasing=True)
         data = _checked_levels(levels[None, :], len(ages), _checked_ceiling(self.ceiling))
-        fits = _fit(data, ages, chosen, self.objective, self.ceiling)
-        self.status_ = str(fits.status[0])
-        if self.status_ in ("too_few_points", "no_growth"):
+        self.fits_ = _fit(data, ages, chosen, self.objective, self.ceiling)
+        few = len(np.unique(ages)) < MIN_POINTS - 1
+        self.status_ = UNFITTED[0] if few else str(self.fits_.status[0])
+        if self.status_ in UNFITTED:
             raise ValueError(
                 f"{self.status_}: a curve needs {MIN_POINTS} observations that rise; n_samples = {len(ages)}"
             )
-        self.fits_ = fits
-        self.sse_ = float(fits.sse[0])
-        self.params_ = {name: float(value[0]) for name, value in fits.params.items()}
-        self.std_errors_ = {name: float(value[0]) for name, value in fits.std_errors.items()}
+        self.sse_ = float(self.fits_.sse[0])
+        self.params_ = {name: float(value[0]) for name, value in self.fits_.params.items()}
+        self.std_errors_ = {name: float(value[0]) for name, value in self.fits_.std_errors.items()}
         return self
 
     def predict(self, X: ArrayLike) -> Floats:
-        """Levels (n,) at ages ``X`` (n, 1) or (n,)."""
+        """Levels (n,) at ages ``X`` (n, 1), as :meth:`CurveFits.predict`."""
         check_is_fitted(self)
-        ages = validate_data(self, X, ensure_2d=False, dtype=np.float64, reset=False)
-        return self.fits_.predict(_one_column(ages))[0]
+        ages = validate_data(self, X, dtype=np.float64, reset=False)
+        levels: Floats = self.fits_.predict(ages[:, 0])[0]
+        return levels
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
         tags.target_tags.positive_only = True
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _one_column(X: Floats) -> Floats:
-    if X.ndim == 1:
-        return X
-    if X.ndim != 2 or X.shape[1] != 1:
-        raise ValueError(f"ages must be one column, (n, 1), not {X.shape}")
-    return X[:, 0]

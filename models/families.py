@@ -138,8 +138,9 @@ def contagion_slopes(u: Floats, x: Floats) -> tuple[Floats, Floats]:
     return value, (q * (elapsed * np.exp(q * (elapsed - 1.0)) - value))[:, None, :]
 
 
-def bass_natural(x: Floats, scale: Floats, last: Floats) -> tuple[Floats, Floats]:  # noqa: ARG001
+def bass_natural(x: Floats, scale: Floats, last: Floats) -> tuple[Floats, Floats]:
     """Give p and q (1/year), and their derivatives by (log sS, log w/S)."""
+    del last  # they are counted from the launch
     speed = np.exp(x[:, 0]) / scale
     ratio = np.exp(x.sum(axis=1))  # s w = ln(1 + q/p)
     p, q = speed * np.exp(-ratio), -speed * np.expm1(-ratio)
@@ -170,7 +171,7 @@ def _columns(*columns: Floats | float) -> Floats:
 
 
 def _exp(exponent: Floats) -> Floats:
-    """e to the exponent, finite and not zero."""
+    """The exponential, kept finite and above zero."""
     return np.exp(np.clip(exponent, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
 
 

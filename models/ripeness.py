@@ -320,10 +320,10 @@ def _medians(values: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
 
 
 def _pool(parts: list[_PanelScores]) -> pl.DataFrame:
-    """Equal average of the panels with at least two clusters; resampled within each panel."""
+    """Equal average of the panels with enough clusters to be one (MIN_CLUSTERS); resampled within each panel."""
     rows: list[dict[str, object]] = []
     for forecaster in sorted({part.forecaster for part in parts}):
-        mine = [part for part in parts if part.forecaster == forecaster and part.n_clusters > 1]
+        mine = [part for part in parts if part.forecaster == forecaster and part.n_clusters >= MIN_CLUSTERS]
         if not mine:
             continue
         columns: dict[str, FloatArray] = {}

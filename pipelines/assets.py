@@ -23,7 +23,6 @@ from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, folder_digest, frame_digest, step_key
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.export import newest_vintage, panel_captures
-from longwave.warehouse.facts import FACT_TABLES, load_fact
 from longwave.warehouse.panels import (
     ADOPTION_LINES,
     PANELS,
@@ -36,6 +35,7 @@ from longwave.warehouse.panels import (
 )
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
+from longwave.warehouse.world import FACT_TABLES, load_fact
 
 OWNER = "team:longwave"
 WORLD = dg.AssetKey(["world", "facts"])
@@ -63,7 +63,7 @@ def preview(frame: pl.DataFrame, rows: int = 8) -> dg.MarkdownMetadataValue:
 )
 def world(house: House) -> dg.MaterializeResult[None]:
     """Load the reviewed tables of facts where they changed."""
-    key = step_key(("longwave.warehouse.facts", "longwave.warehouse.views"), {"facts": facts_digest()}, {})
+    key = step_key(("longwave.warehouse.world", "longwave.warehouse.views"), {"facts": facts_digest()}, {})
     with Warehouse(house.home) as warehouse:
         changed = warehouse.step_key("world/facts") != key
         if changed:
@@ -242,6 +242,12 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+SUBJECT_TITLES = {panel: spec[0] for panel, spec in PANELS.items()} | {
+    "pooled": "All panels of 15 clusters or more, equally",
+    **{medium: PANELS[panel][0] for medium, (panel, _) in PERSISTENCE_PANELS.items()},
+}
+
+
 def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     """Captures behind each subject of the findings: panels, media, and all of them for `pooled`."""
     by_source = {spec[1]: panel_captures(warehouse.con, spec[1]) for spec in PANELS.values()}
@@ -264,6 +270,8 @@ def claims(house: House) -> dg.MaterializeResult[None]:
         findings = warehouse.read("SELECT * FROM findings")
         newest = newest_vintage(warehouse.con)
         entries = evaluate(load_registry(), findings, _subject_captures(warehouse), newest)
+        for row in [row for entry in entries for row in entry["by"]]:
+            row["panel_title"] = SUBJECT_TITLES.get(row["panel"], row["panel"])
         changed = record_verdicts(warehouse, entries, newest)
     table = pl.DataFrame([{"claim": e["id"], "verdict": e["verdict"], "decided on": e["decided_on"]} for e in entries])
     return dg.MaterializeResult(

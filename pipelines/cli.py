@@ -112,7 +112,7 @@ def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: 
     from longwave.warehouse.store import reader
 
     changed = outcome.changed
-    sources = [step for step in outcome.steps if step.asset.startswith("sources/")]
+    sources = [s for s in outcome.steps if s.asset.startswith("sources/") and s.metadata.get("vintages")]
     fresh = [asset for asset in changed if asset.startswith("sources/")]
     console.print(f"  {len(sources)} sources observed, {len(fresh)} changed")
     if changed:

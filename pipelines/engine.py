@@ -88,8 +88,7 @@ def run_job(home: Home, job: str, as_of: str | None = None) -> Outcome:
 def _definitions(defs: Any) -> Any:
     from dagster import Definitions
 
-    loaded = defs if isinstance(defs, Definitions) else defs()
-    return loaded
+    return defs if isinstance(defs, Definitions) else defs()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

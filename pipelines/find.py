@@ -1,5 +1,7 @@
-"""The studies: frames in, rows of the findings tables out. What is computed is said in `longwave.models`; here only which
-frames it is given, which of its numbers are kept, and under which names the claims find them.
+"""The studies: frames in, rows of the findings tables out.
+
+What is computed is said in `longwave.models`; here only which frames it is given, which of its numbers are kept, and
+under which names the claims find them.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from longwave.models.forecasters import FORECASTERS, history_forecasts
+from longwave.models.forecasters import FORECASTERS, Mode, history_forecasts
 from longwave.models.persistence import persistence as compare
 from longwave.models.ripeness import RipenessResult, information_by_age
 from longwave.warehouse.tables import polars_schema
@@ -20,7 +22,7 @@ N_BOOT = 2000
 SEED = 20261123
 # Stands between a series and its launch year in names that last for one step only.
 LAUNCH_MARK = " from "
-MODES = ("leave-medium-out", "leave-one-out")
+MODES: tuple[Mode, ...] = ("leave-medium-out", "leave-one-out")
 CONVENTIONS = ("cited", "first_1_percent", "first_10_percent")
 PRIMARY = "selected"
 UNIT_INFORMATION = "1 − error ÷ climatology's"
@@ -156,6 +158,9 @@ def _add_ripeness(rows: Rows, result: RipenessResult, mode: str) -> None:
             )
         if primary:
             _add_errors(rows, row, mode)
+    references = result.windows.filter(pl.col("forecaster") == PRIMARY).group_by("panel", "age")
+    for panel, age, n in references.agg(pl.col("n_references").median()).sort("panel", "age").iter_rows():
+        rows.curve(panel, "n_references", mode, "age", age, y=n, unit="series")
     for row in result.pooled.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
         for measure in ("information_mse", "information_mae"):
             values = {"estimate": row[measure], "lo": row[f"{measure}_lo"], "hi": row[f"{measure}_hi"]}

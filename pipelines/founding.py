@@ -91,9 +91,10 @@ def check(originals: Path, founding: Path) -> list[str]:
     differences = []
     for row, _, _ in read_originals_of(originals, list(recorded.values())):
         was = recorded[(row.source, row.vintage, row.path)]
-        for name in ("bytes", "sha256", "rows", "content_sha256", "reader_version"):
-            if getattr(was, name) != getattr(row, name):
-                differences.append(
-                    f"{row.source} {row.vintage} ({row.path}): {name} is {getattr(row, name)}, recorded {getattr(was, name)}"
-                )
+        where = f"{row.source} {row.vintage} ({row.path})"
+        differences += [
+            f"{where}: {name} is {getattr(row, name)}, recorded {getattr(was, name)}"
+            for name in ("bytes", "sha256", "rows", "content_sha256", "reader_version")
+            if getattr(was, name) != getattr(row, name)
+        ]
     return differences

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 from longwave.pipelines.settings import Settings
-from longwave.pipelines.sources import SOURCES
+from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.founding_files import OriginalRow, read_originals
 from longwave.warehouse.home import Home
 from longwave.warehouse.lock import run_lock
@@ -25,6 +25,7 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[House, None, None]:
         """Hold the run lock for as long as the run needs the house."""
         del context
+        self.require_vintage()
         settings = Settings()
         home = settings.house().prepare()
         with run_lock(home.lock, settings.wait):
@@ -57,8 +58,13 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
         rows = [row for row in read_originals(self.founding) if row.source == source]
         return [row for row in rows if self.date is None or row.vintage <= self.date]
 
-    def sources(self) -> list[str]:
-        """Sources with a capture at the date read at, in the order declared."""
-        rows = read_originals(self.founding)
-        held = {row.source for row in rows if self.date is None or row.vintage <= self.date}
-        return [source for source in SOURCES if source in held]
+    def require_vintage(self) -> None:
+        """Refuse a date before the first vintage held.
+
+        Raises:
+            LongwaveError: no source had said anything by then.
+
+        """
+        first = min(row.vintage for row in read_originals(self.founding))
+        if self.date is not None and self.date < first:
+            raise LongwaveError(f"no source held had said anything by {self.as_of}; the first vintage is of {first}")

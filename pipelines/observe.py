@@ -74,7 +74,7 @@ def observe(warehouse: Warehouse, spec: SourceSpec, folder: Path, rows: Sequence
     again = bool(held)
     if again:
         warehouse.forget_source(spec.source)
-    result = Observed(spec.source, changed=True)
+    result = Observed(spec.source, changed=bool(captures or held))
     _record_source(warehouse, spec)
     for item in captures:
         result.captures.append(item.row.capture)

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import polars as pl
 from longwave.models import claims, curves, persistence, ripeness
+from longwave.models.ripeness import MIN_CLUSTERS
 from longwave.pipelines.steps import digest_of
 from longwave.reports import site as report
 from longwave.reports.figures import adoption
@@ -37,6 +38,9 @@ Every number carries its interval and leads to the file it was read from. Where 
 verdict says so."""
 HOW_TO_REPRODUCE = "make run"
 TEMPORARY = ".new"
+HEADLINE = "leave-medium-out"
+_TITLES = {name: spec[0] for name, spec in PANELS.items()} | {"pooled": "All panels, equally"}
+_ORDER = {name: i for i, name in enumerate(["pooled", *PANELS])}
 
 
 def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]], release: Mapping[str, str]) -> Any:
@@ -152,42 +156,34 @@ def _panel_sources(panels: Sequence[str]) -> list[str]:
 
 
 def _ripeness_blocks(points: pl.DataFrame, findings: pl.DataFrame) -> list[report.FigureBlock]:
-    mode = "leave-medium-out"
-    shown = points.filter(
-        pl.col("measure") == "information_mse",
+    mode = HEADLINE
+    shown = _information_frame(
+        points,
         (pl.col("mode") == mode) | pl.col("mode").str.starts_with(f"{mode}/"),
-    ).select(
-        pl.col("subject").alias("panel"),
-        pl.col("subject")
-        .replace({name: spec[0] for name, spec in PANELS.items()} | {"pooled": "All panels, equally"})
-        .alias("panel_title"),
-        pl.when(pl.col("mode") == mode)
-        .then(pl.lit("selected"))
-        .otherwise(pl.col("mode").str.split("/").list.last())
-        .alias("forecaster"),
-        pl.col("x").cast(pl.Int32).alias("age"),
-        pl.col("y").alias("estimate"),
-        "lo",
-        "hi",
-        "n",
+        pl.when(pl.col("mode") == mode).then(pl.lit("selected")).otherwise(pl.col("mode").str.split("/").list.last()),
     )
-    order = {name: i for i, name in enumerate(["pooled", *PANELS])}
-    shown = shown.sort(pl.col("panel").replace_strict(order), pl.col("forecaster") != "selected", "forecaster", "age")
-    panels = shown["panel"].unique(maintain_order=True).to_list()
-    errors = _error_frame(points, mode)
+    shown = shown.sort(pl.col("panel").replace_strict(_ORDER), pl.col("forecaster") != "selected", "forecaster", "age")
+    enough = shown.filter(pl.col("forecaster") == "selected", pl.col("n") >= MIN_CLUSTERS)["panel"].unique()
+    drawn = shown.filter(pl.col("panel").is_in([*enough, "pooled"]))
+    panels = drawn["panel"].unique(maintain_order=True).to_list()
+    few = [
+        title for title in shown["panel_title"].unique(maintain_order=True) if title not in set(drawn["panel_title"])
+    ]
+    errors = _error_frame(points, mode).filter(pl.col("panel").is_in(enough.implode()))
     readable = findings.filter(pl.col("measure") == "readable_age", pl.col("mode") == mode)
     return [
         report.FigureBlock(
             id="information-by-age",
             heading="How early could anyone have known",
-            figure=ripeness_figure.information_by_age(shown),
+            figure=ripeness_figure.information_by_age(drawn),
             frame=shown,
             alt="Information about the level at age 20, by age, in each panel, with 95 % bands.",
             note=(
                 "Forecasts of the level at age 20, made from the figures up to each age by a forecaster chosen on other "
                 "media only (leave-medium-out, on one later vintage cut at the age). 0 is no better than the other media's "
                 "levels at age 20, 1 is everything. Thin lines are the forecasters it chooses among. Below −1 the axis is cut; "
-                "the table keeps every value."
+                "the table keeps every value. "
+                + (f"Under {MIN_CLUSTERS} clusters, so in the table only: {', '.join(few)}." if few else "")
             ),
             source_ids=_panel_sources(panels),
             unit="1 − squared error ÷ climatology's",
@@ -200,13 +196,75 @@ def _ripeness_blocks(points: pl.DataFrame, findings: pl.DataFrame) -> list[repor
             figure=ripeness_figure.error_by_age(errors),
             frame=errors,
             alt="Median error of the forecast of the level at age 20, by age, beside climatology's, and interval widths.",
-            note=_readable_note(readable),
+            note=f"{_readable_note(readable)} {_reference_note(points, mode, errors)}",
             source_ids=_panel_sources(errors["panel"].unique(maintain_order=True).to_list()),
             unit="points",
-            n=f"{errors['panel'].n_unique()} panels of shares",
+            n=f"{errors['panel'].n_unique()} panel(s) of shares with {MIN_CLUSTERS} clusters or more",
             line_columns=("panel", "forecaster"),
         ),
+        _convention_block(points),
     ]
+
+
+def _information_frame(points: pl.DataFrame, which: pl.Expr, forecaster: pl.Expr) -> pl.DataFrame:
+    return points.filter(pl.col("measure") == "information_mse", which).select(
+        pl.col("subject").alias("panel"),
+        pl.col("subject").replace(_TITLES).alias("panel_title"),
+        forecaster.alias("forecaster"),
+        pl.col("x").cast(pl.Int32).alias("age"),
+        pl.col("y").alias("estimate"),
+        "lo",
+        "hi",
+        "n",
+    )
+
+
+def _convention_block(points: pl.DataFrame) -> report.FigureBlock:
+    """The same measure under the three launch conventions: a sensitivity, shown and not hidden."""
+    names = {
+        HEADLINE: "verified launch, else 1 %",
+        f"{HEADLINE}, first_1_percent": "first year at 1 %",
+        f"{HEADLINE}, first_10_percent": "first year at 10 %",
+    }
+    which = pl.col("mode").is_in(list(names)) & pl.col("subject").is_in(
+        ["pooled", "us-households", "internet-countries"]
+    )
+    frame = _information_frame(points, which, pl.col("mode").replace_strict(names, default=None)).sort(
+        pl.col("panel").replace_strict(_ORDER),
+        pl.col("forecaster").replace_strict({name: i for i, name in enumerate(names.values())}),
+        "age",
+    )
+    counts = frame.filter(pl.col("panel") != "pooled").unique(["panel", "forecaster"], maintain_order=True)
+    said = "; ".join(f"{row['panel_title']}, {row['forecaster']}: {row['n']}" for row in counts.iter_rows(named=True))
+    return report.FigureBlock(
+        id="launch-conventions",
+        heading="How early could anyone have known",
+        figure=ripeness_figure.information_by_age(
+            frame,
+            title="When a medium is said to begin changes how early it seems known",
+            subtitle="Information about the level at age 20, under three conventions of launch; band: 95 %, of the first",
+        ),
+        frame=frame,
+        alt="Information by age under three launch conventions.",
+        note=(
+            "Counting from the first year at 1 or 10 % starts every clock later, and keeps series whose first years are "
+            f"missing under a verified launch. Clusters in each sample: {said}."
+        ),
+        source_ids=_panel_sources(frame["panel"].unique(maintain_order=True).to_list()),
+        unit="1 − squared error ÷ climatology's",
+        n="three conventions",
+        line_columns=("panel", "forecaster"),
+    )
+
+
+def _reference_note(points: pl.DataFrame, mode: str, errors: pl.DataFrame) -> str:
+    """How many series of other media the intervals were learnt from: few of them make wide intervals."""
+    counted = points.filter(pl.col("measure") == "n_references", pl.col("mode") == mode)
+    said = []
+    for panel in errors["panel"].unique(maintain_order=True):
+        n = counted.filter(pl.col("subject") == panel).select(pl.col("y").median()).item()
+        said.append(f"{PANELS[panel][0]}: {n:g}")
+    return f"Series of other media that the intervals were learnt from, median over ages: {'; '.join(said)}."
 
 
 def _readable_note(readable: pl.DataFrame) -> str:
@@ -284,8 +342,8 @@ def _persistence_blocks(points: pl.DataFrame) -> list[report.FigureBlock]:
             note=(
                 "Countries ranked by adoption per head in an early year and in each later one. The early year is ten years after "
                 "first launch anywhere, or the first with at least 15 countries counted. Given prior wealth: partial τ-b with "
-                "GDP per head in the five years up to that launch, in the form that is 0 when wealth alone drives both. Wealth drives every medium, and 21 countries can only show "
-                "a strong correlation."
+                "GDP per head in the five years up to that launch, in the form that is 0 when wealth alone drives both. "
+                "Wealth drives every medium, and 21 countries can only show a strong correlation."
             ),
             source_ids=_panel_sources([PERSISTENCE_PANELS[medium][0] for medium in media]),
             unit="Kendall's τ-b",

@@ -11,7 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """LONGWAVE_HOME: the folder of all state. LONGWAVE_WAIT: seconds to wait for another run. LONGWAVE_FOUNDING: founding
+    """What the environment sets.
+
+    LONGWAVE_HOME: the folder of all state. LONGWAVE_WAIT: seconds to wait for another run. LONGWAVE_FOUNDING: founding
     facts other than the embedded ones.
     """
 

@@ -18,7 +18,12 @@ CONDITION = "All results are conditional on the medium having been recorded at a
 MOST_ROWS = 400
 _MEASURES = {
     "tau_b": "τ-b",
-    "partial_tau_b": "partial τ-b",
+    "tau_b_survivors": "rank correlation (τ-b)",
+    "partial_tau_b": "rank correlation given prior wealth (Kendall’s partial τ-b)",
+    "partial_tau_b_copula": "rank correlation given prior wealth (partial τ-b, 0 when wealth alone drives both)",
+    "information_mse": "information about the level at age 20",
+    "information_mae": "information about the level at age 20 (absolute errors)",
+    "readable_age": "age from which the level at age 20 can be read",
     "rho": "Spearman’s ρ",
     "mae": "mean absolute error",
 }
@@ -65,6 +70,7 @@ def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
         "others": [result_view(row) for row in rest],
         "captures": sorted({str(capture) for row in claim["by"] for capture in row.get("captures") or ()}),
         "threshold": _threshold_sentence(claim),
+        "threshold_history": list(claim.get("threshold_history") or ()),
         "decided": _decided_sentence(claim),
         "caveats": list(claim["caveats"] or ()),
         "fragile": claim.get("fragile"),
@@ -79,15 +85,35 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
     n = f"n\u00a0=\u00a0{palette.integer(row['n'])}" if row["n"] is not None else ""
     clusters = f"{palette.integer(row['clusters'])} independent groups" if row["clusters"] is not None else ""
     return {
-        "panel": str(row["panel"]),
-        "measure": measure(str(row["measure"])),
+        "panel": str(row.get("panel_title") or row["panel"]),
+        "measure": " ".join(part for part in (measure(str(row["measure"])), _when(row), _variant(row)) if part),
         "estimate": palette.two_figures(row["estimate"]) if row["estimate"] is not None else "no estimate",
+        "note": str(row.get("note") or ""),
         "exact": _exact_words(row),
-        "interval": f"{level} interval {palette.span(low, high)}".strip() if row["interval"] else "no interval",
+        "interval": _interval(level, low, high),
         "n": ", ".join(part for part in (n, clusters) if part),
         "threshold": _threshold(row["threshold"]),
         "holds": _side(row["holds"]),
     }
+
+
+def _interval(level: str, low: float | None, high: float | None) -> str:
+    """Return an interval in words; both ends missing is no interval."""
+    return "no interval" if low is None and high is None else f"{level} interval {palette.span(low, high)}".strip()
+
+
+def _when(row: Mapping[str, Any]) -> str:
+    """Say at which age, or between which years since first launch, where a result has them."""
+    k, horizon = row.get("k", -1), row.get("horizon", -1)
+    if str(row["measure"]).startswith("information") and k >= 0:
+        return f"known at age {k}"
+    return f"between years {k} and {horizon} after first launch" if k >= 0 and horizon >= 0 else ""
+
+
+def _variant(row: Mapping[str, Any]) -> str:
+    """Name the variant of a sensitivity; a primary result is the plain one."""
+    mode = row.get("mode")
+    return f"[{str(mode).replace('_', ' ')}]" if mode and row["role"] != "primary" else ""
 
 
 def _exact_words(row: Mapping[str, Any]) -> str:

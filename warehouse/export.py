@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -71,6 +72,8 @@ def panel_captures(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def newest_vintage(con: duckdb.DuckDBPyConnection) -> object:
-    """Date of the newest vintage held."""
-    return con.execute("SELECT max(vintage) FROM captures").fetchall()[0][0]
+def newest_vintage(con: duckdb.DuckDBPyConnection) -> date:
+    """Date of the newest vintage held; a source without a date of its own does not make the evidence look newer."""
+    dated = "SELECT coalesce(max(vintage) FILTER (vintage_precision <> 'undated'), max(vintage)) FROM captures"
+    newest: date = con.execute(dated).fetchall()[0][0]
+    return newest

@@ -57,6 +57,8 @@ FROM captures c JOIN capture_scope p USING (capture)
 JOIN series s ON s.source = c.source AND s.measure = p.measure AND p.adopter_key IN ('*', s.adopter_key)
 JOIN observation_versions v ON v.series = s.series AND v.known_from <= c.vintage AND v.known_to > c.vintage
 WHERE c.source = $source AND c.capture <> $capture
+  -- A later capture of the same vintage began this version: what the earlier one said was replaced, and was not this.
+  AND NOT (v.known_from = c.vintage AND v.capture > c.capture)
 UNION ALL
 SELECT $capture, series, measure, adopter_key, period_start, period_kind, value, served_flag FROM incoming
 """
@@ -114,7 +116,7 @@ def _rebuild(
     con: duckdb.DuckDBPyConnection, source: str, capture: str, order: list[tuple[str, object]], now: str
 ) -> MergeCounts:
     con.execute(_STATEMENTS, {"source": source, "capture": capture})
-    stash_former(con, source)
+    stash_former(con, source, "replayed_over")
     con.execute(
         "DELETE FROM observation_versions WHERE series IN (SELECT series FROM series WHERE source = ?)",
         [source],
@@ -132,24 +134,24 @@ def _rebuild(
         )
         if identifier == capture:
             result = counts
-    keep_recorded_at(con)
+    keep_recorded_at(con, "replayed_over")
     return result
 
 
-def stash_former(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Keep a source's versions aside for `keep_recorded_at`."""
+def stash_former(con: duckdb.DuckDBPyConnection, source: str, table: str) -> None:
+    """Keep a source's versions aside in a temporary table for `keep_recorded_at`."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE former AS SELECT v.* FROM observation_versions v JOIN series s USING (series) "
-        "WHERE s.source = ?",
+        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT v.* FROM observation_versions v "  # noqa: S608
+        "JOIN series s USING (series) WHERE s.source = ?",
         [source],
     )
 
 
-def keep_recorded_at(con: duckdb.DuckDBPyConnection) -> None:
+def keep_recorded_at(con: duckdb.DuckDBPyConnection, table: str) -> None:
     """Give versions that came out of a rebuild as they were before it the time they were recorded first."""
     con.execute(
-        """UPDATE observation_versions v SET recorded_at = f.recorded_at FROM former f
+        f"""UPDATE observation_versions v SET recorded_at = f.recorded_at FROM {table} f
            WHERE v.series = f.series AND v.period_start = f.period_start AND v.period_kind = f.period_kind
            AND v.known_from = f.known_from AND v.value = f.value AND v.capture = f.capture
-           AND v.served_flag IS NOT DISTINCT FROM f.served_flag"""
+           AND v.served_flag IS NOT DISTINCT FROM f.served_flag"""  # noqa: S608
     )

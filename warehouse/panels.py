@@ -282,4 +282,5 @@ def adoption_lines(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     launches = con.sql(_LAUNCHES).pl().rename({"cited": "launch"})
     lines = pl.concat(parts, how="diagonal_relaxed").join(launches, on=["medium", "place"], how="left")
     columns = ["medium", "label", "place", "year", "launch", "value", "unit", "source", "flag", "series"]
-    return lines.sort("order", "year").select(columns)
+    ordered: pl.DataFrame = lines.sort("order", "year").select(columns)
+    return ordered

@@ -18,11 +18,11 @@ from typing import Any, Self
 import duckdb
 import polars as pl
 from longwave.warehouse.errors import UnusableHome
-from longwave.warehouse.facts import FACT_TABLES, load_fact
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.merge import MergeCounts, keep_recorded_at, merge, stash_former
 from longwave.warehouse.tables import SCHEMA_VERSION, TABLES, polars_schema
 from longwave.warehouse.views import VIEWS
+from longwave.warehouse.world import FACT_TABLES, load_fact
 
 # Older tools open files of this storage version too.
 _STORAGE = "v1.5.0"
@@ -90,7 +90,8 @@ class Warehouse:
 
     def read(self, sql: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """Rows of a query as a frame, seen from inside this transaction."""
-        return self.con.sql(sql, params=dict(parameters or {})).pl()
+        frame: pl.DataFrame = self.con.sql(sql, params=dict(parameters or {})).pl()
+        return frame
 
     def replace(self, table: str, frame: pl.DataFrame, where: Mapping[str, object]) -> None:
         """Put `frame` in the place of the rows of a declared table that match `where`; its schema is checked first.
@@ -166,7 +167,7 @@ class Warehouse:
         Inside the transaction only: what is merged again as it was keeps its `recorded_at`
         (`longwave.warehouse.merge.keep_recorded_at`, called by `settle_source`).
         """
-        stash_former(self.con, source)
+        stash_former(self.con, source, "forgotten")
         for table, condition in (
             ("observation_versions", "series IN (SELECT series FROM series WHERE source = ?)"),
             ("capture_scope", "capture IN (SELECT capture FROM captures WHERE source = ?)"),
@@ -179,7 +180,7 @@ class Warehouse:
 
     def settle_source(self) -> None:
         """After a source was forgotten and merged again: rows that came out as they were keep their time."""
-        keep_recorded_at(self.con)
+        keep_recorded_at(self.con, "forgotten")
 
     def step_key(self, step: str) -> str | None:
         """The key under which a step last ran."""

@@ -13,7 +13,7 @@ import polars as pl
 
 SCHEMA_VERSION = 1
 PERIOD_KINDS = ["year", "month", "date", "span"]
-VINTAGE_PRECISIONS = ["publisher", "download", "commit", "no later than"]
+VINTAGE_PRECISIONS = ["publisher", "download", "commit", "no later than", "undated"]
 INFINITY = "infinity"
 
 
@@ -39,7 +39,10 @@ class Captures(dy.Schema):
     vintage = dy.Date(description="from when this answer is known to have stood at the source")
     vintage_precision = dy.String(
         check=lambda c: c.is_in(VINTAGE_PRECISIONS),
-        description="publisher: its own update date; download, commit: date of that act; no later than: an upper bound",
+        description=(
+            "publisher: its own update date; download, commit: date of that act; no later than: an upper bound; "
+            "undated: the day it was recorded here"
+        ),
     )
     kind = dy.String(
         description="re-recorded: a founding fact; live: fetched by this pipeline; local: a user's own file"

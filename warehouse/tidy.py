@@ -14,7 +14,7 @@ from datetime import date
 
 import polars as pl
 from longwave.warehouse.errors import Problem, Refused
-from longwave.warehouse.facts import codes_by_name, load_fact, places
+from longwave.warehouse.world import codes_by_name, load_fact, places
 
 TIDY_SCHEMA: dict[str, pl.DataType] = {
     "measure": pl.String(),

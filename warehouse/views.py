@@ -49,7 +49,7 @@ SELECT medium, metric, unit, adopter, code, year, value, source, known_from AS v
   series, period_start, period_kind, unit_class, population, denominator, adopter_kind, adopter_key, place, concept,
   measure, capture, vintage_precision
 FROM counted
-"""
+"""  # noqa: S608 - constants of this module
 
 VIEWS: tuple[str, ...] = (
     _AS_OF,

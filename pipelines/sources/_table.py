@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -34,9 +36,15 @@ def decode(name: str, data: bytes) -> str:
 
 
 def read_table(
-    name: str, text: str, columns: Sequence[str], *, separator: str = ",", missing: Sequence[str] = ("",)
+    name: str,
+    text: str,
+    columns: Sequence[str],
+    *,
+    separator: str = ",",
+    missing: Sequence[str] = ("",),
+    first_line: int = 1,
 ) -> pl.DataFrame:
-    """A table of text columns with a column `line`; the named columns must be there, once each.
+    """A table of text columns with a column `line`; the named columns must be there, every column once, no row short.
 
     Args:
         name: file name for errors.
@@ -44,19 +52,35 @@ def read_table(
         columns: required columns.
         separator: field separator.
         missing: texts that mean null; a column that needs `NA` kept must be read without it.
+        first_line: line of the file that the header stands on.
 
     """
-    header = text.split("\n", 1)[0].replace('"', "").split(separator)
-    absent = [column for column in columns if header.count(column) != 1]
-    if absent:
+    header = _even_rows(name, text, separator, first_line)
+    if not set(columns) <= set(header) or len(set(header)) < len(header):
         raise refused(name, "columns", f"each of {', '.join(columns)} once", f"{', '.join(header)[:300]}")
     try:
         frame = pl.read_csv(text.encode(), separator=separator, infer_schema=False, null_values=list(missing))
     except pl.exceptions.PolarsError as error:
         raise refused(name, "rows", f"{len(header)} fields a row", str(error).splitlines()[0]) from None
-    if frame.is_empty():
+    said = frame.with_row_index("line", offset=first_line + 1).filter(~pl.all_horizontal(pl.exclude("line").is_null()))
+    if said.is_empty():
         raise refused(name, "not empty", "at least one row under the header", "none")
-    return frame.with_row_index("line", offset=2)
+    return said
+
+
+def _even_rows(name: str, text: str, separator: str, first_line: int) -> list[str]:
+    """Names of the header; a row with more or fewer fields is refused: a short one would pass for missing values."""
+    rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator)
+    try:
+        header = next(rows)
+        uneven = [
+            f"line {first_line + rows.line_num - 1}: {len(row)} fields" for row in rows if row and len(row) != len(header)
+        ]
+    except csv.Error as error:
+        raise refused(name, "rows", "quoted text that ends", f"line {first_line + rows.line_num - 1}: {error}") from None
+    if uneven:
+        raise refused(name, "rows", f"{len(header)} fields a row", f"{len(uneven)} other rows", uneven)
+    return header
 
 
 def numbers(name: str, frame: pl.DataFrame, column: str, dtype: type[pl.DataType] = pl.Float64) -> pl.DataFrame:
@@ -67,6 +91,25 @@ def numbers(name: str, frame: pl.DataFrame, column: str, dtype: type[pl.DataType
         rows = [f"line {line}: {text!r}" for line, text in bad.select("line", column).head(20).iter_rows()]
         raise refused(name, f"numbers in {column}", "a number in every row", f"{bad.height} rows with text", rows)
     return parsed.drop(column).rename({"_parsed": column})
+
+
+def years(name: str, frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The frame with one text column as whole years; a row without one is refused with its line."""
+    without = frame.filter(pl.col(column).is_null())
+    if not without.is_empty():
+        rows = [f"line {line}" for line in without["line"]]
+        raise refused(name, f"numbers in {column}", "a year in every row", f"{without.height} rows without", rows)
+    return numbers(name, frame, column, pl.Int32)
+
+
+def days(name: str, frame: pl.DataFrame, column: str, form: str, expected: str) -> pl.DataFrame:
+    """The frame with `period_start`, parsed from one text column; another form of date is refused with its line."""
+    dated = frame.with_columns(pl.col(column).str.to_date(form, strict=False).alias("period_start"))
+    bad = dated.filter(pl.col("period_start").is_null()).select("line", column).unique().sort("line")
+    if not bad.is_empty():
+        rows = [f"line {line}: {text!r}" for line, text in bad.iter_rows()]
+        raise refused(name, "dates", f"{expected} in {column}", f"{bad.height} rows in another form", rows)
+    return dated
 
 
 def from_years(frame: pl.DataFrame, measure: str | pl.Expr) -> pl.DataFrame:

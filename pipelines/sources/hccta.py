@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused
+from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
 VARIABLES: dict[str, Measure] = {
@@ -43,7 +43,7 @@ VARIABLES: dict[str, Measure] = {
 }
 
 
-def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
+def read(_: SourceSpec, original: Original) -> pl.DataFrame:
     """Tidy frame of the variables that the study uses."""
     name = original.name
     table = read_table(name, decode(name, original.data), ["Variable", "Year"], missing=[".", ""])
@@ -52,7 +52,7 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
     if absent:
         raise refused(name, "variables", ", ".join(VARIABLES), f"without {', '.join(absent)}")
     countries = [column for column in table.columns if column not in ("line", "Variable", "Year")]
-    wanted = numbers(name, table.filter(pl.col("Variable").is_in(list(VARIABLES))), "Year", pl.Int32)
+    wanted = years(name, table.filter(pl.col("Variable").is_in(list(VARIABLES))), "Year")
     long = wanted.unpivot(countries, index=["line", "Variable", "Year"], variable_name="entity", value_name="value")
     long = numbers(name, long.filter(pl.col("value").is_not_null()), "value").rename({"Year": "year"})
     measure = pl.col("Variable").replace_strict({v: m.measure for v, m in VARIABLES.items()})

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused
+from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
 
@@ -21,7 +21,7 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
     values = [column for column in table.columns if column not in ("line", "Entity", "Year")]
     if len(values) != 1:
         raise refused(name, "columns", "one value column beside Entity and Year", f"{len(values)}")
-    table = numbers(name, numbers(name, table, values[0]), "Year", pl.Int32)
+    table = years(name, numbers(name, table, values[0]), "Year")
     rows = table.rename({"Entity": "entity", "Year": "year", values[0]: "value"})
     return tidy(from_years(rows, spec.measures[0].measure))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused
+from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
 
@@ -25,7 +25,7 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
     values = [column for column in table.columns if column not in ("line", "Entity", "Code", "Year")]
     if len(values) != 1:
         raise refused(name, "columns", "one value column beside Entity, Code, Year", f"{len(values)}")
-    table = numbers(name, numbers(name, table, values[0]), "Year", pl.Int32)
+    table = years(name, numbers(name, table, values[0]), "Year")
     rows = from_years(
         table.rename({"Entity": "entity", "Code": "code", "Year": "year", values[0]: "value"}), _only(spec)
     )

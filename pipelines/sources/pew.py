@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, numbers, read_table, refused
+from longwave.pipelines.sources._table import days, decode, numbers, read_table, refused
 from longwave.warehouse.tidy import Measure, tidy
 
 # One platform under two names over the years; the name Pew uses now.
 _RENAMED = {"Twitter (X)": "X (formerly Twitter)", "Twitter": "X (formerly Twitter)", "Youtube": "YouTube"}
 
 
-def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
+def read(_: SourceSpec, original: Original) -> pl.DataFrame:
     """Tidy frame with one row for each survey date and platform that was asked about."""
     name, lines = original.name, decode(original.name, original.data).split("\n")
     start = next((i for i, line in enumerate(lines) if line.startswith("Year,")), None)
     if start is None:
         raise refused(name, "columns", "a header line that begins with Year", "none")
     end = next((i for i in range(start, len(lines)) if not lines[i].strip(", ")), len(lines))
-    table = read_table(name, "\n".join(lines[start:end]), ["Year"]).with_columns(pl.col("line") + start)
+    table = read_table(name, "\n".join(lines[start:end]), ["Year"], first_line=start + 1)
     platforms = [column for column in table.columns if column not in ("line", "Year")]
     long = table.unpivot(platforms, index=["line", "Year"], variable_name="entity", value_name="text")
     long = long.filter(pl.col("text").is_not_null())
@@ -31,10 +31,7 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
         rows = [f"line {line}: {text!r}" for line, text in bad.select("line", "text").iter_rows()]
         raise refused(name, "cells", "percentages such as 54%", f"{bad.height} other cells", rows)
     long = numbers(name, long.with_columns(pl.col("text").str.strip_suffix("%")), "text").rename({"text": "value"})
-    dates = pl.col("Year").str.to_date("%m/%d/%Y", strict=False)
-    dated = long.with_columns(dates.alias("period_start"), pl.lit("date").alias("period_kind"))
-    if dated["period_start"].null_count():
-        raise refused(name, "dates", "M/D/YYYY in the first column", "another form")
+    dated = days(name, long, "Year", "%m/%d/%Y", "M/D/YYYY").with_columns(pl.lit("date").alias("period_kind"))
     return tidy(dated.with_columns(pl.lit("adults_share").alias("measure"), pl.col("entity").replace(_RENAMED)))
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, numbers, read_table, refused
+from longwave.pipelines.sources._table import days, decode, numbers, read_table, refused
 from longwave.warehouse.tidy import Measure, tidy
 
 _SUM_WITHIN = 0.5
 
 
-def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
+def read(_: SourceSpec, original: Original) -> pl.DataFrame:
     """Tidy frame of one country's months."""
     name = original.name
     table = read_table(name, decode(name, original.data), ["Date"])
@@ -22,10 +22,7 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
     long = table.unpivot(platforms, index=["line", "Date"], variable_name="entity", value_name="value")
     long = numbers(name, long.filter(pl.col("value").is_not_null()), "value")
     _refuse_wrong_sums(name, long)
-    months = pl.col("Date").str.to_date("%Y-%m", strict=False)
-    dated = long.with_columns(months.alias("period_start"), pl.lit("month").alias("period_kind"))
-    if dated["period_start"].null_count():
-        raise refused(name, "dates", "YYYY-MM in the first column", "another form")
+    dated = days(name, long, "Date", "%Y-%m", "YYYY-MM").with_columns(pl.lit("month").alias("period_kind"))
     return tidy(dated.with_columns(pl.lit("referral_share").alias("measure")))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused
+from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
 _PUBLISHER = {"hsus_television": "Historical Statistics", "nielsen_television": "Nielsen"}
@@ -21,7 +21,7 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
     own = table.filter(pl.col("source").str.starts_with(_PUBLISHER[spec.source]))
     if own.is_empty():
         raise refused(name, "rows", f"rows of {_PUBLISHER[spec.source]}", "none")
-    own = numbers(name, own, "year", pl.Int32)
+    own = years(name, own, "year")
     parts = [
         from_years(numbers(name, own, column).rename({column: "value"}), measure)
         for column, measure in _COLUMNS.items()

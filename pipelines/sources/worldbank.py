@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 from longwave.pipelines.sources._spec import Original, SourceSpec
-from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused
+from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
 INDICATORS: dict[str, Measure] = {
@@ -39,7 +39,7 @@ INDICATORS: dict[str, Measure] = {
 }
 
 
-def read_wdi(spec: SourceSpec, original: Original) -> pl.DataFrame:
+def read_wdi(_: SourceSpec, original: Original) -> pl.DataFrame:
     """Tidy frame of one table of the WDI package."""
     name, text = original.name, decode(original.name, original.data)
     header = text.split("\n", 1)[0].replace('"', "").split("|")
@@ -48,12 +48,12 @@ def read_wdi(spec: SourceSpec, original: Original) -> pl.DataFrame:
         raise refused(name, "columns", f"one of {', '.join(INDICATORS)}", ", ".join(header)[:300])
     table = read_table(name, text, ["country", "iso2c", "iso3c", "year", indicators[0]], separator="|")
     table = table.with_columns(pl.col(indicators[0]).replace("NA", None))
-    table = numbers(name, numbers(name, table, indicators[0]), "year", pl.Int32)
+    table = years(name, numbers(name, table, indicators[0]), "year")
     rows = table.rename({"country": "entity", "iso3c": "code", indicators[0]: "value"})
     return tidy(from_years(rows, INDICATORS[indicators[0]].measure))
 
 
-def read_datahub(spec: SourceSpec, original: Original) -> pl.DataFrame:
+def read_datahub(_: SourceSpec, original: Original) -> pl.DataFrame:
     """Tidy frame of one indicator of the mirror; the indicator is named by the address it came from."""
     name = original.name
     indicator = next((i for i in INDICATORS if f"/{i.lower()}/" in original.url), None)
@@ -61,17 +61,12 @@ def read_datahub(spec: SourceSpec, original: Original) -> pl.DataFrame:
         raise refused(name, "address", "an address that names a declared indicator", original.url or "none")
     columns = ["Country Name", "Country Code", "Year", "Value"]
     table = read_table(name, decode(name, original.data), columns)
-    table = numbers(name, numbers(name, table, "Value"), "Year", pl.Int32)
+    table = years(name, numbers(name, table, "Value"), "Year")
     rows = table.rename(dict(zip(columns, ["entity", "code", "year", "value"], strict=True)))
     return tidy(from_years(rows, INDICATORS[indicator].measure))
 
 
-_SHARED = {
-    "licence": "CC BY 4.0",
-    "cadence": "yearly",
-    "media_type": "text/csv",
-    "publisher": "World Bank, World Development Indicators; telecommunication figures by the ITU",
-}
+_PUBLISHER = "World Bank, World Development Indicators; telecommunication figures by the ITU"
 _GIVEN = ("IT.NET.USER.ZS", "IT.NET.BBND.P2", "SP.POP.TOTL")
 SPECS = (
     SourceSpec(
@@ -84,7 +79,10 @@ SPECS = (
         measures=tuple(INDICATORS[i] for i in _GIVEN),
         reader=read_wdi,
         proven_on="2024-09-30",
-        **_SHARED,
+        publisher=_PUBLISHER,
+        licence="CC BY 4.0",
+        cadence="yearly",
+        media_type="text/csv",
     ),
     SourceSpec(
         source="worldbank_datahub",
@@ -96,6 +94,9 @@ SPECS = (
         measures=tuple(m for i, m in INDICATORS.items() if i != "IT.NET.USER.ZS"),
         reader=read_datahub,
         proven_on="2026-07-01",
-        **_SHARED,
+        publisher=_PUBLISHER,
+        licence="CC BY 4.0",
+        cadence="yearly",
+        media_type="text/csv",
     ),
 )

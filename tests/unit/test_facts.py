@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import polars as pl
 import pytest
+from longwave.pipelines.sources import SOURCES
 
 FACTS = files("longwave.warehouse") / "facts"
 STATUS = {"verified", "unverified"}

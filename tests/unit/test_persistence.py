@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from longwave.models.persistence import (
+from longwave.models.persistence import persistence
+from longwave.models.ranks import (
     authority,
     displacement,
     partial_tau_b,
     partial_tau_copula,
     partial_tau_if_z_alone,
-    persistence,
     retention,
     top_membership,
     weighted_tau_b,

@@ -128,7 +128,9 @@ def test_figures_have_all_that_must_stand_beside_them(site):
         words = " ".join(node.itertext())
         assert block.note in words
         assert block.alt in words
-        assert "Institute of Invented Figures" in words
+        titles = {source["source"]: source["title"] for source in fake_site.content().sources}
+        assert all(titles[source] in words for source in block.source_ids)
+        assert block.source_ids
         assert len(list(node.iter("{http://www.w3.org/2000/svg}svg"))) >= 2
         drawing = json.loads(next(iter(_all(node, "script"))).text)
         assert len(drawing["data"]) == len(block.figure.data)
