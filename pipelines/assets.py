@@ -32,6 +32,7 @@ from longwave.warehouse.panels import (
     adoption_lines,
     first_launch,
     freeze,
+    left_out,
 )
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
@@ -198,7 +199,7 @@ def adoption(house: House) -> dg.MaterializeResult[None]:
     group_name="findings",
     owners=[OWNER],
     kinds={"scikitlearn", "polars"},
-    deps=[WORLD, *_keys([spec[1] for spec in PANELS.values()])],
+    deps=[WORLD, *_keys([source for panel in PANELS.values() for source in panel.sources()])],
     description="How much of the level at age 20 is known at each age before it (MEASURES §3), and the readable age.",
 )
 def information_by_age(house: House) -> dg.MaterializeResult[None]:
@@ -211,7 +212,7 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.ripeness(frames), key)
+            _store(warehouse, step, find.ripeness(frames, left_out(warehouse.con)), key)
         return _result(warehouse, step, changed)
 
 
@@ -222,7 +223,7 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
     kinds={"polars"},
     deps=[
         WORLD,
-        *_keys([PANELS[panel][1] for panel, _ in PERSISTENCE_PANELS.values()]),
+        *_keys([source for panel, _ in PERSISTENCE_PANELS.values() for source in PANELS[panel].sources()]),
         *_keys(["worldbank_datahub"]),
     ],
     description="Whether the countries that lead early in a medium stay ahead (MEASURES §5), given prior wealth.",
@@ -242,17 +243,19 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
-SUBJECT_TITLES = {panel: spec[0] for panel, spec in PANELS.items()} | {
+SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
     "pooled": "All panels of 15 clusters or more, equally",
-    **{medium: PANELS[panel][0] for medium, (panel, _) in PERSISTENCE_PANELS.items()},
+    **{medium: PANELS[panel].title for medium, (panel, _) in PERSISTENCE_PANELS.items()},
 }
 
 
 def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     """Captures behind each subject of the findings: panels, media, and all of them for `pooled`."""
-    by_source = {spec[1]: panel_captures(warehouse.con, spec[1]) for spec in PANELS.values()}
-    found = {panel: by_source[spec[1]] for panel, spec in PANELS.items()}
-    found |= {medium: by_source[PANELS[panel][1]] for medium, (panel, _) in PERSISTENCE_PANELS.items()}
+    by_source = {
+        source: panel_captures(warehouse.con, source) for panel in PANELS.values() for source in panel.sources()
+    }
+    found = {name: [c for source in panel.sources() for c in by_source[source]] for name, panel in PANELS.items()}
+    found |= {medium: found[panel] for medium, (panel, _) in PERSISTENCE_PANELS.items()}
     return found | {"pooled": sorted({capture for captures in by_source.values() for capture in captures})}
 
 

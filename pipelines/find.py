@@ -89,11 +89,12 @@ def adoption(lines: pl.DataFrame) -> Rows:
     return rows
 
 
-def ripeness(frames: Mapping[str, pl.DataFrame]) -> Rows:
+def ripeness(frames: Mapping[str, pl.DataFrame], left_out: Iterable[tuple[str, str]] = ()) -> Rows:
     """Information by age on every panel, in both modes, and under each launch convention (sensitivity).
 
     Args:
         frames: adoption frame by launch convention; `cited` is the headline.
+        left_out: series of record that no panel can use, with the reason.
 
     """
     rows = Rows()
@@ -116,6 +117,7 @@ def ripeness(frames: Mapping[str, pl.DataFrame]) -> Rows:
             _add_ripeness(rows, result, mode if headline else f"{mode}, {convention}")
             if headline and mode == MODES[0]:
                 _add_series(rows, frame, result)
+    rows.notes += [{"series": s, "status": why, "launch": None, "launch_convention": None} for s, why in left_out]
     return rows
 
 

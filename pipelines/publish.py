@@ -39,7 +39,7 @@ verdict says so."""
 HOW_TO_REPRODUCE = "make run"
 TEMPORARY = ".new"
 HEADLINE = "leave-medium-out"
-_TITLES = {name: spec[0] for name, spec in PANELS.items()} | {"pooled": "All panels, equally"}
+_TITLES = {name: panel.title for name, panel in PANELS.items()} | {"pooled": "All panels, equally"}
 _ORDER = {name: i for i, name in enumerate(["pooled", *PANELS])}
 
 
@@ -152,7 +152,7 @@ def _adoption_blocks(lines: pl.DataFrame) -> list[report.FigureBlock]:
 
 
 def _panel_sources(panels: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(PANELS[panel][1] for panel in panels if panel in PANELS))
+    return list(dict.fromkeys(source for panel in panels if panel in PANELS for source in PANELS[panel].sources()))
 
 
 def _ripeness_blocks(points: pl.DataFrame, findings: pl.DataFrame) -> list[report.FigureBlock]:
@@ -263,7 +263,7 @@ def _reference_note(points: pl.DataFrame, mode: str, errors: pl.DataFrame) -> st
     said = []
     for panel in errors["panel"].unique(maintain_order=True):
         n = counted.filter(pl.col("subject") == panel).select(pl.col("y").median()).item()
-        said.append(f"{PANELS[panel][0]}: {n:g}")
+        said.append(f"{PANELS[panel].title}: {n:g}")
     return f"Series of other media that the intervals were learnt from, median over ages: {'; '.join(said)}."
 
 
@@ -276,7 +276,7 @@ def _readable_note(readable: pl.DataFrame) -> str:
     for row in readable.iter_rows(named=True):
         if row["subject"] not in PANELS or row["unit"] is None:
             continue
-        title = PANELS[row["subject"]][0]
+        title = PANELS[row["subject"]].title
         if row["estimate"] is not None:
             upper = "not reached" if row["hi"] is None else f"{row['hi']:g}"
             said.append(f"{title}: {row['estimate']:g} years (95 % interval {row['lo']:g} to {upper})")
@@ -302,7 +302,7 @@ def _error_frame(points: pl.DataFrame, mode: str) -> pl.DataFrame:
         wide.rename(names)
         .select(
             pl.col("subject").alias("panel"),
-            pl.col("subject").replace({name: spec[0] for name, spec in PANELS.items()}).alias("panel_title"),
+            pl.col("subject").replace(_TITLES).alias("panel_title"),
             pl.lit("selected").alias("forecaster"),
             pl.col("x").cast(pl.Int32).alias("age"),
             *names.values(),

@@ -11,34 +11,70 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 from longwave.warehouse.tidy import UNITS
+from longwave.warehouse.views import LEFT_TRUNCATED_OVER
+from longwave.warehouse.world import load_fact
 
-# Panels of MEASURES §3: a title, the source and measure of record, and which adopters belong.
-_PLACES = "adopter_kind IN ('country', 'territory')"
-_PEOPLE = "population IN ('households', 'adults', 'dwellings', 'people aged 12 or older', 'people aged 15 or older')"
-PANELS: dict[str, tuple[str, str, str, str]] = {
-    "us-households": (
-        "Technologies in United States households",
-        "owid_technology_diffusion",
-        "adoption",
-        _PEOPLE,
+
+@dataclass(frozen=True)
+class Panel:
+    """A group of series read together (MEASURES §3): the rows of `series_of_record` it is made of, and which adopters.
+
+    `medium` is empty where the panel spans media.
+    """
+
+    title: str
+    medium: str
+    metric: str
+    place_group: str
+    adopters: str
+
+    def sources(self) -> list[str]:
+        """The sources of record it reads."""
+        return sorted(set(_record(self)["source"]))
+
+
+_PLACES = "o.adopter_kind IN ('country', 'territory')"
+_PEOPLE = "o.population IN ('households', 'adults', 'dwellings', 'people aged 12 or older', 'people aged 15 or older')"
+PANELS: dict[str, Panel] = {
+    "us-households": Panel("Technologies in United States households", "", "adoption", "USA", _PEOPLE),
+    "internet-countries": Panel("Internet users by country", "internet", "users_share", "countries", _PLACES),
+    "mobile-countries": Panel(
+        "Mobile subscriptions by country", "mobile telephone", "subscriptions", "countries", _PLACES
     ),
-    "internet-countries": ("Internet users by country", "grapher_internet_share", "users_share", _PLACES),
-    "mobile-countries": ("Mobile subscriptions by country", "worldbank_datahub", "mobile", _PLACES),
-    "broadband-countries": ("Broadband subscriptions by country", "worldbank_datahub", "broadband", _PLACES),
-    "radio-countries": ("Radio sets by country", "hccta", "radios", _PLACES),
-    "television-countries": ("Television sets by country", "hccta", "televisions", _PLACES),
-    "telephone-countries": ("Telephones by country", "hccta", "telephones", _PLACES),
-    "computer-countries": ("Personal computers by country", "hccta", "personal_computers", _PLACES),
+    "broadband-countries": Panel(
+        "Broadband subscriptions by country", "broadband", "subscriptions", "countries", _PLACES
+    ),
+    "radio-countries": Panel("Radio sets by country", "radio", "sets", "countries", _PLACES),
+    "television-countries": Panel("Television sets by country", "television", "sets", "countries", _PLACES),
+    "telephone-countries": Panel("Telephones by country", "telephone", "telephones", "countries", _PLACES),
+    "computer-countries": Panel(
+        "Personal computers by country", "personal computer", "computers", "countries", _PLACES
+    ),
 }
-LEFT_TRUNCATED_OVER = 12.0
+
+
+def _record(panel: Panel) -> pl.DataFrame:
+    table = load_fact("series_of_record").filter(
+        pl.col("metric") == panel.metric, pl.col("place_group") == panel.place_group
+    )
+    return table.filter(pl.col("medium") == panel.medium) if panel.medium else table
+
+
 AT_LEAST = {"first_1_percent": 1.0, "first_10_percent": 10.0}
 
-_LEVELS = """
+_COLUMNS = """
 SELECT o.series, o.medium, coalesce(m.family, o.medium) AS family, o.concept, o.adopter, o.adopter_key, o.place, o.unit,
-       o.unit_class, o.year, o.value, nullif(o.flags, '') AS flag, o.source, o.measure
+       o.unit_class, o.year, o.value, nullif(o.flags, '') AS flag, o.source, o.measure, {belongs} AS belongs
 FROM standing o LEFT JOIN media m USING (medium)
-WHERE o.source = $source AND o.measure = $measure AND o.period_kind = 'year' AND {adopters}
+"""
+_OF_RECORD = """
+JOIN series_of_record r ON r.source = o.source AND r.measure = o.measure AND r.medium = o.medium
+WHERE r.metric = $metric AND r.place_group = $place_group AND $medium IN ('', r.medium) AND o.period_kind = 'year'
 ORDER BY o.series, o.year
+"""
+_OF_LINE = """
+WHERE o.source = $source AND o.measure = $measure AND o.adopter_key = $adopter AND o.period_kind = 'year'
+ORDER BY o.year
 """
 
 _POPULATION = """
@@ -61,11 +97,32 @@ def levels(con: duckdb.DuckDBPyConnection, panel: str) -> pl.DataFrame:
         series, medium, family, concept, adopter, place, unit_class, year, value, flag, source; sorted by series, year.
 
     """
-    _, source, measure, adopters = PANELS[panel]
-    frame = con.sql(_LEVELS.format(adopters=adopters), params={"source": source, "measure": measure}).pl()
-    filler = pl.col("flag").fill_null("").str.contains("filler_zero")
-    frame = frame.filter(~filler)
+    frame = _of_record(con, PANELS[panel]).filter(pl.col("belongs")).drop("belongs")
     return frame if frame.is_empty() or frame["unit"][0] in ("percent", "per_100_people") else _per_100(con, frame)
+
+
+def _of_record(con: duckdb.DuckDBPyConnection, panel: Panel) -> pl.DataFrame:
+    sql = _COLUMNS.format(belongs=panel.adopters) + _OF_RECORD
+    where = {"metric": panel.metric, "place_group": panel.place_group, "medium": panel.medium}
+    return _observed(con.sql(sql, params=where).pl())
+
+
+def _observed(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter(~pl.col("flag").fill_null("").str.contains("filler_zero"))
+
+
+def left_out(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Series of record that no panel can use, with the reason: not places or people, never at 1 %."""
+    found: list[tuple[str, str]] = []
+    for panel in PANELS.values():
+        frame = _of_record(con, panel)
+        outside = "an aggregate or a former state" if panel.adopters == _PLACES else "not an adoption by people"
+        found += [(series, outside) for series in frame.filter(~pl.col("belongs"))["series"].unique().sort()]
+    for name in PANELS:
+        frame = levels(con, name)
+        low = frame.group_by("series").agg(pl.col("value").max()).filter(pl.col("value") < AT_LEAST["first_1_percent"])
+        found += [(series, "never at 1 %") for series in low["series"].sort()]
+    return found
 
 
 def _per_100(con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> pl.DataFrame:
@@ -121,7 +178,11 @@ def _on_age(frame: pl.DataFrame, cited: pl.DataFrame, convention: str) -> pl.Dat
     threshold = AT_LEAST.get(convention, AT_LEAST["first_1_percent"])
     reached = frame.filter(pl.col("value") >= threshold).group_by("series").agg(pl.col("year").min().alias("reached"))
     first = frame.group_by("series").agg(pl.col("value").sort_by("year").first().alias("first_value"))
-    joined = frame.join(cited, on=["medium", "place"], how="left").join(reached, on="series").join(first, on="series")
+    joined = (
+        frame.join(cited, on=["medium", "place"], how="left")
+        .join(reached, on="series", how="left")
+        .join(first, on="series")
+    )
     known = pl.col("cited").is_not_null() if convention == "cited" else pl.lit(False)
     implied = convention if convention in AT_LEAST else "first_1_percent"
     return (
@@ -148,7 +209,8 @@ WEALTH_WITHIN_YEARS = 5
 _WEALTH = {
     "gdp_per_head": """
         SELECT place, year, value AS wealth FROM standing
-        WHERE source = 'worldbank_datahub' AND measure = 'gdp_per_head' AND place IS NOT NULL""",
+        JOIN series_of_record r USING (medium, source, measure)
+        WHERE r.medium = 'covariate' AND r.metric = 'gdp_per_head' AND place IS NOT NULL""",
     "real_gdp": """
         SELECT g.place, g.year, g.value / p.value AS wealth
         FROM standing g JOIN standing p USING (place, year, source)
@@ -262,15 +324,8 @@ def adoption_lines(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """
     parts = []
     for order, line in enumerate(ADOPTION_LINES):
-        where = {"source": line.source, "measure": line.measure}
-        frame = (
-            con.sql(_LEVELS.format(adopters="true"), params=where)
-            .pl()
-            .filter(
-                pl.col("adopter_key") == line.adopter,
-                ~pl.col("flag").fill_null("").str.contains("filler_zero"),
-            )
-        )
+        where = {"source": line.source, "measure": line.measure, "adopter": line.adopter}
+        frame = _observed(con.sql(_COLUMNS.format(belongs="true") + _OF_LINE, params=where).pl())
         if not frame.is_empty() and line.unit.startswith("sets"):
             frame = _per_100(con, frame)
         names = [

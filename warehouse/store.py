@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,8 +41,9 @@ class Warehouse:
         """Open the writer's file and begin the one transaction."""
         self.con = _connect(self.home)
         try:
-            self._adopt_schema()
-            self.con.execute("BEGIN")
+            with _duckdb_trouble(self.home):
+                self._adopt_schema()
+                self.con.execute("BEGIN")
         except BaseException:
             self.con.close()
             raise
@@ -52,17 +54,21 @@ class Warehouse:
     ) -> None:
         """Commit and renew the readers' copy, or roll back; the connection is always closed."""
         try:
+            if self.changed and not kind:
+                with disk_trouble(self.home.root):
+                    _stale(self.home).touch()
             with _duckdb_trouble(self.home):
                 self.con.execute("ROLLBACK" if kind else "COMMIT")
-                if not kind:
+            if not kind:
+                with _duckdb_trouble(self.home, "the change is kept, and readers see it after the next run"):
                     self.con.execute("CHECKPOINT")
         finally:
             self.con.close()
-        if not kind and (self.changed or not self.home.read_copy.exists()):
+        if not kind and (_stale(self.home).exists() or not self.home.read_copy.exists()):
             renew_read_copy(self.home)
 
     def _adopt_schema(self) -> None:
-        fresh = not self.con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'sources'").fetchall()
+        fresh = not self.con.execute("SELECT 1 FROM information_schema.tables").fetchall()
         if not fresh:
             check_version(self.con, self.home)
         if fresh:
@@ -194,12 +200,17 @@ class Warehouse:
 
 
 @contextmanager
-def _duckdb_trouble(home: Home) -> Iterator[None]:
+def _duckdb_trouble(home: Home, state: str = "nothing was changed") -> Iterator[None]:
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.OutOfMemoryException,
+        duckdb.TransactionException,  # a commit that found the disk full
+    ) as error:
         raise UnusableHome(
-            f"cannot write {home.warehouse}: {str(error).splitlines()[0]}; nothing was changed. "
+            f"cannot write {home.warehouse}: {str(error).splitlines()[0]}; {state}. "
             "Free some space or set LONGWAVE_HOME to a folder on another disk"
         ) from error
 
@@ -230,6 +241,11 @@ def check_version(con: duckdb.DuckDBPyConnection, home: Home) -> None:
         )
 
 
+def _stale(home: Home) -> Path:
+    """Stands from before a commit until the readers' copy holds it: a run killed between the two is made good by the next."""
+    return home.read_copy.with_suffix(".stale")
+
+
 def renew_read_copy(home: Home) -> None:
     """Replace the readers' copy by rename: complete or as it was."""
     fresh = home.read_copy.with_suffix(".new")
@@ -239,6 +255,7 @@ def renew_read_copy(home: Home) -> None:
             with fresh.open("rb+") as file:
                 os.fsync(file.fileno())
             fresh.replace(home.read_copy)
+            _stale(home).unlink(missing_ok=True)
         finally:
             fresh.unlink(missing_ok=True)
 

@@ -74,10 +74,14 @@ def _even_rows(name: str, text: str, separator: str, first_line: int) -> list[st
     try:
         header = next(rows)
         uneven = [
-            f"line {first_line + rows.line_num - 1}: {len(row)} fields" for row in rows if row and len(row) != len(header)
+            f"line {first_line + rows.line_num - 1}: {len(row)} fields"
+            for row in rows
+            if row and len(row) != len(header)
         ]
     except csv.Error as error:
-        raise refused(name, "rows", "quoted text that ends", f"line {first_line + rows.line_num - 1}: {error}") from None
+        raise refused(
+            name, "rows", "quoted text that ends", f"line {first_line + rows.line_num - 1}: {error}"
+        ) from None
     if uneven:
         raise refused(name, "rows", f"{len(header)} fields a row", f"{len(uneven)} other rows", uneven)
     return header

@@ -184,7 +184,7 @@ def test_history_keeps_the_date_of_an_unchanged_verdict(tmp_path):
 
     first, changed = decide("undecided", date(2026, 1, 1))
     assert (first["decided_on"], first["history"], changed) == ("2026-01-01", [], True)
-    again, changed = decide("undecided", date(2026, 1, 1))
+    _, changed = decide("undecided", date(2026, 1, 1))
     assert not changed
     later, changed = decide("undecided", date(2026, 6, 1), extra=1)
     assert (later["decided_on"], changed) == ("2026-01-01", True)
