@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 from longwave.models.forecasters import FORECASTERS, Mode, history_forecasts
 from longwave.models.persistence import persistence as compare
-from longwave.models.ripeness import RipenessResult, information_by_age
+from longwave.models.ripeness import MIN_CLUSTERS, RipenessResult, information_by_age
 from longwave.warehouse.tables import polars_schema
 
 TARGET_AGE = 20
@@ -163,34 +163,7 @@ def _add_ripeness(rows: Rows, result: RipenessResult, mode: str) -> None:
     references = result.windows.filter(pl.col("forecaster") == PRIMARY).group_by("panel", "age")
     for panel, age, n in references.agg(pl.col("n_references").median()).sort("panel", "age").iter_rows():
         rows.curve(panel, "n_references", mode, "age", age, y=n, unit="series")
-    for row in result.pooled.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
-        for measure in ("information_mse", "information_mae"):
-            values = {"estimate": row[measure], "lo": row[f"{measure}_lo"], "hi": row[f"{measure}_hi"]}
-            rows.finding(
-                "pooled",
-                measure,
-                mode,
-                k=row["age"],
-                horizon=TARGET_AGE,
-                level=0.95,
-                unit=UNIT_INFORMATION,
-                n=row["n_panels"],
-                n_clusters=row["n_panels"],
-                **values,
-            )
-            rows.curve(
-                "pooled",
-                measure,
-                mode,
-                "age",
-                row["age"],
-                y=row[measure],
-                lo=row[f"{measure}_lo"],
-                hi=row[f"{measure}_hi"],
-                level=0.95,
-                n=row["n_panels"],
-                unit=UNIT_INFORMATION,
-            )
+    _add_pooled(rows, result, mode)
     for row in result.readable.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
         rows.finding(
             row["panel"],
@@ -205,6 +178,31 @@ def _add_ripeness(rows: Rows, result: RipenessResult, mode: str) -> None:
             unit="years since launch",
             note=row["reason"],
         )
+
+
+def _add_pooled(rows: Rows, result: RipenessResult, mode: str) -> None:
+    """The equal average of the panels of enough clusters; n counts their series, n_clusters their clusters."""
+    enough = result.by_age.filter(pl.col("forecaster") == PRIMARY, pl.col("n_clusters") >= MIN_CLUSTERS)
+    sizes = {
+        age: (n, m) for age, n, m in enough.group_by("age").agg(pl.col("n_series", "n_clusters").sum()).iter_rows()
+    }
+    for row in result.pooled.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
+        n, n_clusters = sizes[row["age"]]
+        for measure in ("information_mse", "information_mae"):
+            same = {"lo": row[f"{measure}_lo"], "hi": row[f"{measure}_hi"], "level": 0.95, "unit": UNIT_INFORMATION}
+            rows.finding(
+                "pooled",
+                measure,
+                mode,
+                k=row["age"],
+                horizon=TARGET_AGE,
+                estimate=row[measure],
+                n=n,
+                n_clusters=n_clusters,
+                note=f"{row['n_panels']} panels",
+                **same,
+            )
+            rows.curve("pooled", measure, mode, "age", row["age"], y=row[measure], n=n_clusters, **same)
 
 
 def _add_errors(rows: Rows, row: Mapping[str, object], mode: str) -> None:

@@ -15,13 +15,15 @@ from typing import Any
 
 import duckdb
 import polars as pl
-from longwave.models import claims, curves, persistence, ripeness
+from longwave.models import claims, curves, forecasters, panels, persistence, ranks, ripeness
 from longwave.models.ripeness import MIN_CLUSTERS
 from longwave.pipelines.steps import digest_of
 from longwave.reports import site as report
 from longwave.reports.figures import adoption
 from longwave.reports.figures import persistence as persistence_figure
 from longwave.reports.figures import ripeness as ripeness_figure
+from longwave.warehouse import merge, views
+from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import UnusableHome
 from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
 from longwave.warehouse.home import Home, disk_trouble
@@ -39,7 +41,7 @@ verdict says so."""
 HOW_TO_REPRODUCE = "make run"
 TEMPORARY = ".new"
 HEADLINE = "leave-medium-out"
-_TITLES = {name: panel.title for name, panel in PANELS.items()} | {"pooled": "All panels, equally"}
+_TITLES = {name: panel.title for name, panel in PANELS.items()} | {"pooled": "All panels, equally weighted"}
 _ORDER = {name: i for i, name in enumerate(["pooled", *PANELS])}
 
 
@@ -77,18 +79,27 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
     )
 
 
+# What the methods page says is what the code says of itself: docstrings of the modules and functions that do the work.
+_METHODS: dict[str, tuple[Any, ...]] = {
+    "How early could anyone have known": (ripeness, ripeness.information_by_age, panels.fixed_sample),
+    "What a forecast may see": (forecasters,),
+    "Diffusion curves": (curves,),
+    "Early lead and later rank": (persistence, ranks, ranks.partial_tau_b, persistence.persistence),
+    "Claims and verdicts": (claims,),
+    "Launch years and levels": (warehouse_panels,),
+    "What was known when": (merge, views),
+}
+_BOUNDARY = ("Belongs here", "Args:", "Returns:", "Raises:")
+
+
 def _methods() -> list[tuple[str, list[str]]]:
-    """Methods from the docstrings of the modules that do the work, so that they cannot drift."""
-    parts = {
-        "How early could anyone have known": ripeness,
-        "Diffusion curves": curves,
-        "Early lead and later rank": persistence,
-        "Claims and verdicts": claims,
-    }
-    return [
-        (title, [" ".join(p.split()) for p in (inspect.getdoc(module) or "").split("\n\n")])
-        for title, module in parts.items()
-    ]
+    """Heading and paragraphs: docstrings without what they say to programmers."""
+    return [(title, [text for part in parts for text in _paragraphs(part)]) for title, parts in _METHODS.items()]
+
+
+def _paragraphs(part: Any) -> list[str]:
+    paragraphs = [" ".join(p.split()) for p in (inspect.getdoc(part) or "").split("\n\n")]
+    return [p.replace("``", "").replace("`", "") for p in paragraphs if not p.startswith(_BOUNDARY)]
 
 
 def _adoption_frame(con: duckdb.DuckDBPyConnection, points: pl.DataFrame) -> pl.DataFrame:
@@ -354,20 +365,36 @@ def _persistence_blocks(points: pl.DataFrame) -> list[report.FigureBlock]:
 
 
 def publish(content: Any, con: duckdb.DuckDBPyConnection, site: Path) -> list[Path]:
-    """Write the site beside its place, then put it there by rename; a failure leaves the old site as it was."""
+    """Write the site beside its place, then put it there by rename; a failure leaves the old site as it was.
+
+    Raises:
+        UnusableHome: the folder holds something that is no site of ours, or cannot be written.
+    """
+    _refuse_foreign(site)
     fresh = site.with_name(site.name + TEMPORARY)
     retired = site.with_name(site.name + ".old")
-    with disk_trouble(site):
-        site.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with disk_trouble(site):
+            site.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in (fresh, retired):
+                shutil.rmtree(leftover, ignore_errors=True)
+            report.publish(content, fresh)
+            export_parquet(con, fresh / "data")
+            if site.exists():
+                site.rename(retired)
+            fresh.rename(site)
+    finally:
         for leftover in (fresh, retired):
             shutil.rmtree(leftover, ignore_errors=True)
-        report.publish(content, fresh)
-        export_parquet(con, fresh / "data")
-        if site.exists():
-            site.rename(retired)
-        fresh.rename(site)
-        shutil.rmtree(retired, ignore_errors=True)
     return sorted(path for path in site.rglob("*") if path.is_file())
+
+
+def _refuse_foreign(site: Path) -> None:
+    """A folder with other things in it is never replaced."""
+    if site.is_dir() and any(site.iterdir()) and not (site / "findings.json").is_file():
+        raise UnusableHome(f"{site} holds files that are no site of longwave; name a new or empty folder")
+    if site.exists() and not site.is_dir():
+        raise UnusableHome(f"{site} is a file; name a folder")
 
 
 def standing_entries(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

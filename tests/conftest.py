@@ -1,6 +1,7 @@
 """Shared fixtures: an empty home, and captures made by hand that go through the project's own mapping and merge."""
 
 import hashlib
+import shutil
 from datetime import date
 
 import polars as pl
@@ -9,6 +10,7 @@ from longwave.pipelines.observe import scope_of
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.founding_files import OriginalRow, named
 from longwave.warehouse.home import Home
+from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tidy import content_digest, map_to_series, tidy
 
 
@@ -51,6 +53,21 @@ def _record(warehouse, source, vintage, values, *, measure=None, scope="full", t
 def home(tmp_path):
     """An empty home in a folder that is not there yet."""
     return Home(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def _blank(tmp_path_factory):
+    blank = Home(tmp_path_factory.mktemp("blank") / "home")
+    with Warehouse(blank):
+        pass
+    return blank
+
+
+@pytest.fixture
+def made_home(home, _blank):
+    """A home whose warehouse stands already, without a capture: a copy, so that each test is spared the making."""
+    shutil.copytree(_blank.root, home.root)
+    return home
 
 
 @pytest.fixture

@@ -24,11 +24,11 @@ def step(name="one", key="k"):
 
 
 @pytest.fixture
-def full(home, record):
+def full(made_home, record):
     """A home with one capture."""
-    with Warehouse(home) as warehouse:
+    with Warehouse(made_home) as warehouse:
         record(warehouse, SOURCE, "2020-01-01", {("Radio", 1930): 40.0, ("Radio", 1931): 50.0})
-    return home
+    return made_home
 
 
 def rows_in_file(home):
@@ -302,8 +302,8 @@ def plain_row(table):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_the_key_of_every_declared_table_is_enforced_in_the_file(home, table):
-    row = plain_row(table)
+def test_the_key_of_every_declared_table_is_enforced_in_the_file(made_home, table):
+    home, row = made_home, plain_row(table)
     with Warehouse(home) as warehouse:
         warehouse.insert(table, row)
     with pytest.raises(duckdb.ConstraintException, match=r"[Dd]uplicate key"), Warehouse(home) as warehouse:
