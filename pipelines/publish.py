@@ -369,6 +369,7 @@ def publish(content: Any, con: duckdb.DuckDBPyConnection, site: Path) -> list[Pa
 
     Raises:
         UnusableHome: the folder holds something that is no site of ours, or cannot be written.
+
     """
     _refuse_foreign(site)
     fresh = site.with_name(site.name + TEMPORARY)

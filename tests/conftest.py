@@ -1,8 +1,18 @@
-"""Shared fixtures: an empty home, and captures made by hand that go through the project's own mapping and merge."""
+"""Shared fixtures: an empty home, and captures made by hand that go through the project's own mapping and merge.
 
+`full_home` is one real `longwave run` in a process of its own, made once for all workers. Whoever changes anything in it
+takes `home_copy`.
+"""
+
+import fcntl
 import hashlib
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -64,8 +74,9 @@ def _blank(tmp_path_factory):
 
 
 @pytest.fixture
-def made_home(home, _blank):
+def made_home(tmp_path, _blank):
     """A home whose warehouse stands already, without a capture: a copy, so that each test is spared the making."""
+    home = Home(tmp_path / "home")
     shutil.copytree(_blank.root, home.root)
     return home
 
@@ -80,3 +91,102 @@ def tidy_rows():
 def record():
     """Merge a capture made by hand into an open warehouse."""
     return _record
+
+
+ROOT = Path(__file__).resolve().parent.parent
+# Nobody is called this: a page that shows the user's name shows it.
+USER = "quillfeather"
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A home made once, and what the command printed while making it."""
+
+    home: Path
+    stdout: str
+
+    @property
+    def site(self):
+        return self.home / "site"
+
+
+def _environment(home=None, **env):
+    clean = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    clean |= {"LOGNAME": USER, "USER": USER}
+    if home is not None:
+        clean["LONGWAVE_HOME"] = str(home)
+    return clean | {name: str(value) for name, value in env.items()}
+
+
+def _longwave(args, home=None, *, cwd=None, program=(sys.executable, "-m", "longwave.pipelines.cli"), **env):
+    return subprocess.run(
+        [*program, *args],
+        env=_environment(home, **env),
+        cwd=cwd or ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def clean_environment():
+    """The environment of a process that knows no setting but those given."""
+    return _environment
+
+
+@pytest.fixture(scope="session")
+def longwave():
+    """Run the command line in a process of its own: (args, home, cwd=…, SETTING=…) to a CompletedProcess."""
+    return _longwave
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory):
+    """Make a folder once for all workers of a session: (name, make) to the folder; `make` fills it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def build(name, make):
+        folder = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "made").is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def full_home(build_once, longwave):
+    """The real `longwave run` on the embedded facts in an empty home. Read it; change only a copy."""
+
+    def make(folder):
+        result = longwave(["run"], folder / "home")
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
+        (folder / "stdout.txt").write_text(result.stdout)
+
+    folder = build_once("full", make)
+    return Built(folder / "home", (folder / "stdout.txt").read_text())
+
+
+@pytest.fixture
+def home_copy(full_home, tmp_path):
+    """A copy of the real run's home, to be changed at will."""
+    copy = tmp_path / "home-copy"
+    shutil.copytree(full_home.home, copy)
+    yield copy
+    shutil.rmtree(copy, ignore_errors=True)

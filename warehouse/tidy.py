@@ -106,11 +106,13 @@ def check_frame(
     spoiled = frame.filter(pl.col("value").is_null() | ~pl.col("value").is_finite())
     outside = joined.filter((pl.col("value") < pl.col("low")) | (pl.col("value") > pl.col("high")))
     year = pl.col("period_start").dt.year()
-    late = frame.filter((pl.col("period_start") > vintage) | (year < FIRST_YEAR))
+    late = frame.filter(pl.col("period_start").is_null() | (pl.col("period_start") > vintage) | (year < FIRST_YEAR))
+    nameless = frame.filter(pl.coalesce("code", "entity").is_null())
     ranges = "; ".join(f"{m.measure} {m.low:g} to {m.high:g} {m.unit}" for m in measures)
     results = [
         _result("not empty", frame.height > 0, "at least one row", f"{frame.height} rows"),
         _rows("declared measures", joined.filter(pl.col("low").is_null()), "only measures the source declares"),
+        _rows("named rows", nameless, "a name or a code in every row"),
         _rows("one value a key", duplicate, "one row for each entity and period"),
         _rows("finite values", spoiled, "a finite number in every row"),
         _rows("values in range", outside, ranges),

@@ -151,9 +151,7 @@ def test_excerpts_pass_the_declared_checks(excerpt):
     spec = SOURCES[excerpt.source]
     frame = read(excerpt)
     places = spec.adopter_kind == "place"
-    checks = check_frame(
-        frame, spec.source, spec.measures, date.fromisoformat(excerpt.vintage), places_expected=places
-    )
+    checks = check_frame(frame, spec.source, spec.measures, date.fromisoformat(excerpt.vintage), places_expected=places)
     assert {check.check: check.found for check in checks if not check.passed} == {}
     assert checks
 
@@ -388,7 +386,9 @@ def test_pew_dates_percents_blanks_and_a_renamed_platform():
     assert set(frame["period_kind"]) == {"date"}
     assert frame["entity"].n_unique() == 12
     assert frame.height == 82
-    former = read(excerpt, excerpt.data().replace(b"X (formerly Twitter)", b"Twitter (X)").replace(b"YouTube", b"Youtube"))
+    former = read(
+        excerpt, excerpt.data().replace(b"X (formerly Twitter)", b"Twitter (X)").replace(b"YouTube", b"Youtube")
+    )
     assert former.equals(frame)
 
 

@@ -88,7 +88,10 @@ def versions(warehouse, source, *columns):
             ORDER BY 1, 2, 3, v.known_from""",
         [source],
     ).fetchall()
-    return [tuple(str(value) if isinstance(value, date) and not isinstance(value, datetime) else value for value in row) for row in rows]
+    return [
+        tuple(str(value) if isinstance(value, date) and not isinstance(value, datetime) else value for value in row)
+        for row in rows
+    ]
 
 
 def expected(source, made):

@@ -318,7 +318,9 @@ def test_the_key_of_every_declared_table_is_enforced_in_the_file(made_home, tabl
 def test_the_data_dictionary_covers_every_column_of_the_file(full):
     dictionary = data_dictionary()
     with duckdb.connect(str(full.warehouse), read_only=True) as con:
-        held = con.execute("SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal").fetchall()
+        held = con.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
     views = {"observations", "revisions", "carried_forward"}
     ours = {row for row in held if row[0] not in {*FACT_TABLES, *views, "longwave_version"}}
     assert set(dictionary.select("table", "column", "type").iter_rows()) == ours
@@ -326,7 +328,8 @@ def test_the_data_dictionary_covers_every_column_of_the_file(full):
     assert dictionary.filter((pl.col("meaning").str.len_chars() < 4) | (pl.col("time") == "")).is_empty()
     assert dictionary.filter(pl.col("key") & pl.col("nullable")).is_empty()
     keys = {
-        name: set(group.filter(pl.col("key"))["column"]) for (name,), group in dictionary.group_by("table", maintain_order=True)
+        name: set(group.filter(pl.col("key"))["column"])
+        for (name,), group in dictionary.group_by("table", maintain_order=True)
     }
     assert keys == {name: set(table.key) for name, table in TABLES.items()}
 

@@ -208,7 +208,13 @@ def test_two_flags_stand_side_by_side(home, put):
 def test_a_value_carried_forward_is_kept_and_is_no_observation(home, put):
     carried = "carried_forward"
     source = "grapher_technology_adoption"
-    put((source, "2022-04-08", {("Tablet", 2016): 51.0, ("Tablet", 2017): (51.0, carried), ("Tablet", 2018): (51.0, carried)}))
+    put(
+        (
+            source,
+            "2022-04-08",
+            {("Tablet", 2016): 51.0, ("Tablet", 2017): (51.0, carried), ("Tablet", 2018): (51.0, carried)},
+        )
+    )
     assert [row[:2] for row in values(home)] == [(2016, 51.0)]
     held = "SELECT year(period_start), value, served_flag FROM observation_versions ORDER BY 1"
     assert ask(home, held)[1] == [(2016, 51.0, None), (2017, 51.0, carried), (2018, 51.0, carried)]
@@ -224,8 +230,14 @@ def test_a_repeat_that_is_an_observation_is_one(home, put):
 
 def test_neither_is_a_step_of_a_run(home, put):
     """What was carried forward is no neighbour either: 2, 4, (6), 8 has no three equal steps."""
-    put((US, "2020-01-01", {("Radio", 1930): 2.0, ("Radio", 1931): 4.0, ("Radio", 1932): (6.0, "carried_forward")}
-         | series(1933, 8, 10)))
+    put(
+        (
+            US,
+            "2020-01-01",
+            {("Radio", 1930): 2.0, ("Radio", 1931): 4.0, ("Radio", 1932): (6.0, "carried_forward")}
+            | series(1933, 8, 10),
+        )
+    )
     assert flags(home) == {}
 
 
