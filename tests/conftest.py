@@ -82,12 +82,6 @@ def made_home(tmp_path, _blank):
 
 
 @pytest.fixture
-def tidy_rows():
-    """Make a tidy frame of years by hand."""
-    return _tidy
-
-
-@pytest.fixture
 def record():
     """Merge a capture made by hand into an open warehouse."""
     return _record

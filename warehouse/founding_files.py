@@ -113,7 +113,8 @@ def write_rows(path: Path, frame: pl.DataFrame, before: pl.DataFrame | None, uni
 
 
 def _shortest(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    whole = value.is_integer() and abs(value) < 1e15 and repr(value) != "-0.0"
+    return str(int(value)) if whole else repr(value)
 
 
 def _delta(frame: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

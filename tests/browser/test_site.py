@@ -203,3 +203,20 @@ def test_the_keyboard_reaches_the_text(browser, site):
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.getElementById('main').contains(document.activeElement)")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1024, "light"), (1600, "dark")])
+def test_the_site_of_a_real_run(browser, full_home, width, scheme):
+    """What a user's own run publishes: every figure drawn, nothing asked of anyone, every number in its place."""
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    with Watched(browser, full_home.site.as_uri(), **options) as watched:
+        page = watched.open()
+        for name, drawn, expected in page.evaluate(COUNTS):
+            assert drawn == expected > 0, name
+        claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
+        assert page.locator(".verdict").all_inner_texts() == [claim["verdict"].capitalize() for claim in claims]
+        assert page.evaluate(OVERFLOW) <= 0
+        for other in ("sources.html", "methods.html"):
+            page = watched.open(other, drawn=False)
+            assert page.evaluate(OVERFLOW) <= 0, other
+        assert watched.faults == []

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from longwave.models.claims import NOT_HELD, VERDICTS, load_registry
 
-pytestmark = pytest.mark.xdist_group("full")
 CLAIMS = [claim["id"] for claim in load_registry()["claims"]]
 SHARED = ("plotly.min.js",)
 
@@ -64,6 +63,7 @@ def test_a_first_run_does_not_say_that_nothing_changed(full_home):
     assert "steps done: world/facts, findings/adoption" in full_home.stdout
 
 
+@pytest.mark.xdist_group("installed")
 def test_two_homes_publish_the_same_bytes(full_home, installed, contents):
     """One from the checkout, one from the wheel elsewhere, with another hash seed, time zone and number of threads."""
     here, there = contents(full_home.site), contents(installed.home / "site")
@@ -73,7 +73,9 @@ def test_two_homes_publish_the_same_bytes(full_home, installed, contents):
 
 def test_the_published_data_hold_every_version_of_every_source(full_home, query):
     observations = pl.read_parquet(full_home.site / "data" / "observations.parquet")
-    counted = query(full_home.home, "select source, count(*) n from observation_versions join series using (series) group by 1")
+    counted = query(
+        full_home.home, "select source, count(*) n from observation_versions join series using (series) group by 1"
+    )
     assert dict(observations["source"].value_counts().iter_rows()) == {row["source"]: row["n"] for row in counted}
     captures = pl.read_parquet(full_home.site / "data" / "captures.parquet")
     assert set(observations["capture"]) <= set(captures["capture"])
@@ -123,7 +125,13 @@ def test_nothing_published_reads_the_clock(full_home, root):
 
 def test_nothing_published_names_the_machine(full_home, root, clean_environment):
     home = clean_environment()["HOME"]
-    names = [str(full_home.home), str(root), clean_environment()["USER"], f"{home}/", full_home.home.parent.name + "/home"]
+    names = [
+        str(full_home.home),
+        str(root),
+        clean_environment()["USER"],
+        f"{home}/",
+        full_home.home.parent.name + "/home",
+    ]
     names += [socket.gethostname()] if len(socket.gethostname()) > 5 else []
     texts = dict(strings_of(full_home.site))
     assert {"index.html", "findings.json", "observations.parquet"} <= set(texts)

@@ -2,7 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("full")
 IRAQ = (
     "select value from observations "
     "where code = 'IRQ' and year = 2015 and source like '%grapher%' and series like '%/users_share/%'"
@@ -50,9 +49,9 @@ def test_the_counts_of_revisions_are_those_of_the_versions_themselves(full_home,
         ("2018-09-21", True, 1325),
         ("2019-07-27", True, 70),
     ]
-    assert query(full_home.home, "select count(*) n from revisions where series like 'owid_technology_diffusion/%'") == [
-        {"n": 11}
-    ]
+    assert query(
+        full_home.home, "select count(*) n from revisions where series like 'owid_technology_diffusion/%'"
+    ) == [{"n": 11}]
 
 
 def test_the_download_of_twelve_technologies_withdraws_nothing(full_home, query):

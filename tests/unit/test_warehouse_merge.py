@@ -88,10 +88,7 @@ def versions(warehouse, source, *columns):
             ORDER BY 1, 2, 3, v.known_from""",
         [source],
     ).fetchall()
-    return [
-        tuple(str(value) if isinstance(value, date) and not isinstance(value, datetime) else value for value in row)
-        for row in rows
-    ]
+    return [tuple(str(value) if type(value) is date else value for value in row) for row in rows]
 
 
 def expected(source, made):
@@ -123,7 +120,7 @@ def in_order(made):
     return sorted(range(len(made)), key=lambda i: made[i][:2])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=captures(), data=st.data())
 def test_any_order_of_arrival_gives_the_versions_of_the_sorted_captures(warehouse, made, data):
     order = data.draw(st.permutations(range(len(made))))
@@ -145,7 +142,7 @@ def test_any_order_of_arrival_gives_the_versions_of_the_sorted_captures(warehous
     assert open_ends == [(0,)], "a version is open until infinity or closed by a vintage"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=captures(vintages=[date(2020 + n, 1, 1) for n in range(5)]), data=st.data())
 def test_counts_of_every_capture_do_not_depend_on_the_order_of_arrival(warehouse, made, data):
     order = data.draw(st.permutations(range(len(made))))
@@ -180,10 +177,8 @@ def test_a_withdrawn_value_that_returns_leaves_a_gap(warehouse):
         (*KEY, "2020-01-01", "2021-01-01", 1.0),
         (*KEY, "2022-01-01", "9999-12-31", 1.0),
     ]
-    is_open = warehouse.con.execute(
-        "SELECT known_to = 'infinity' FROM observation_versions v JOIN series USING (series) WHERE source = ? ORDER BY v.known_from",
-        [source],
-    ).fetchall()
+    ends = "SELECT v.known_to = 'infinity' FROM observation_versions v JOIN series s USING (series)"
+    is_open = warehouse.con.execute(f"{ends} WHERE s.source = ? ORDER BY v.known_from", [source]).fetchall()
     assert is_open == [(False,), (True,)]
 
 

@@ -129,7 +129,7 @@ def test_interior_points_of_a_run_of_equal_steps_are_interpolated(home, put, sho
 
 
 def test_a_gap_breaks_a_run(home, put):
-    put((US, "2020-01-01", series(1930, 5, 6, 7) | series(1934, 9, 10, 11)))
+    put((US, "2020-01-01", series(1930, 5, 6, 7) | series(1934, 8, 9, 10)))
     assert flags(home) == {}
 
 

@@ -1,0 +1,420 @@
+"""What is refused, in what words, and that nothing of it stays: through the real command line.
+
+The damaged file belongs to the source that is observed first, so that a refusal costs one short process.
+"""
+
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+
+import duckdb
+import polars as pl
+import pytest
+from longwave.pipelines.observe import read_founding
+from longwave.pipelines.sources import SOURCES
+from longwave.warehouse.errors import Refused
+from longwave.warehouse.founding_files import file_of, read_originals, read_source, write_originals
+from longwave.warehouse.founding_files import named as named_rows
+from longwave.warehouse.tidy import content_digest
+
+SOURCE = "grapher_broadband"
+FILE = "2022-04-08.broadband.csv"
+
+
+def lines_of(path):
+    return path.read_text().splitlines(keepends=True)
+
+
+def set_line(path, number, text):
+    """Put another text into line `number`, counted from 1 as an editor does."""
+    lines = lines_of(path)
+    assert lines[number - 1] != text
+    lines[number - 1] = text
+    path.write_text("".join(lines))
+
+
+def drop_column(path):
+    pl.read_csv(path, infer_schema=False).drop("period").write_csv(path)
+
+
+def double_a_row(path):
+    set_line(path, 40, lines_of(path)[38])
+
+
+def value_out_of_range(path):
+    set_line(path, 40, "AFG,,2017,120.5,\n")
+
+
+def other_unit(path):
+    set_line(path, 1, "code,entity,period,percent,flag\n")
+
+
+def unknown_code(path):
+    set_line(path, 40, "QQQ,,2017,0.5,\n")
+
+
+def text_for_a_number(path):
+    set_line(path, 40, "AFG,,2017,n/a,\n")
+
+
+def period_after_the_vintage(path):
+    set_line(path, 40, "AFG,,2031,0.5,\n")
+
+
+def period_that_is_none(path):
+    set_line(path, 40, "AFG,,17th,0.5,\n")
+
+
+def nobody(path):
+    set_line(path, 40, ",,2017,0.5,\n")
+
+
+def more_fields(path):
+    set_line(path, 40, "AFG,,2017,0.5,,,,,\n")
+
+
+def empty(path):
+    path.write_text("")
+
+
+def header_alone(path):
+    path.write_text(lines_of(path)[0])
+
+
+def web_page(path):
+    path.write_text("<!DOCTYPE html>\n<html><body>Please accept our cookies</body></html>\n")
+
+
+def missing(path):
+    path.unlink()
+
+
+def truncated(path):
+    path.write_text("".join(lines_of(path)[:-40]))
+
+
+def one_digit(path):
+    text = lines_of(path)[39]
+    set_line(path, 40, text.replace(text.split(",")[3], "0.77"))
+
+
+# What each must say beside the file: the rule, the row where one is at fault, and what was expected or found.
+DAMAGES = {
+    drop_column: ["columns", "the column period"],
+    double_a_row: ["one row a key", "line 39", "line 40"],
+    value_out_of_range: ["values in range", "line 40", "120.5", "0 to 120"],
+    other_unit: ["unit", "headed per_100_people", "found percent"],
+    unknown_code: ["known codes", "line 40", "QQQ"],
+    empty: ["not empty", "0 bytes"],
+    web_page: ["an HTML page", "a comma-separated table"],
+    missing: ["a file of founding facts", "found none"],
+    truncated: ["digest"],
+}
+MORE_DAMAGES = {
+    text_for_a_number: ["number in per_100_people", "line 40", "n/a"],
+    period_after_the_vintage: ["periods in range", "line 40", "2031", "2022-04-08"],
+    period_that_is_none: ["period", "line 40", "17th"],
+    nobody: ["entity", "line 40", "a code or a name"],
+    more_fields: ["as many fields as the header has"],
+    header_alone: ["not empty", "0 rows"],
+    one_digit: ["digest"],
+}
+
+
+def named(damages):
+    return [pytest.param(damage, said, id=damage.__name__) for damage, said in damages.items()]
+
+
+def read(founding, source=SOURCE):
+    rows = [row for row in read_originals(founding) if row.source == source]
+    return read_founding(SOURCES[source], founding, rows)
+
+
+@pytest.mark.parametrize(("damage", "said"), named(DAMAGES | MORE_DAMAGES))
+def test_a_reader_refuses_what_is_damaged_and_accepts_what_is_whole(founding, damage, said):
+    (whole,) = read(founding)
+    assert whole.frame.height == whole.row.rows
+    damage(founding / SOURCE / FILE)
+    with pytest.raises(Refused) as refused:
+        read(founding)
+    for words in [*said, "founding build DIR"]:
+        assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(("damage", "said"), named(DAMAGES))
+def test_a_run_refuses_it_and_leaves_everything_as_it_was(longwave, home_copy, founding, dump, contents, damage, said):
+    before, site = dump(home_copy), contents(home_copy / "site")
+    damage(founding / SOURCE / FILE)
+    result = longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    # A digest is of all files of one vintage; every other rule names its file.
+    file = FILE if damage is not truncated else "2022-04-08."
+    for words in [SOURCE, file, *said, "longwave founding build DIR"]:
+        assert words in result.stderr
+    assert "site:" not in result.stdout
+    assert dump(home_copy) == before
+    assert contents(home_copy / "site") == site
+    assert not (home_copy / "site.new").exists()
+
+
+def test_after_a_refusal_a_whole_file_is_accepted(longwave, home_copy, founding, dump):
+    before = dump(home_copy)
+    whole = (founding / SOURCE / FILE).read_bytes()
+    value_out_of_range(founding / SOURCE / FILE)
+    assert longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding).returncode == 1
+    (founding / SOURCE / FILE).write_bytes(whole)
+    result = longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding)
+    assert result.returncode == 0, result.stderr
+    assert "nothing changed" in result.stdout
+    assert dump(home_copy) == before
+
+
+def add_rows(founding, source, measure, rows):
+    """Put rows into a source's newest capture and record the digest of what it then says, as a rebuild would."""
+    rows_of = [row for row in read_originals(founding) if row.source == source]
+    newest = rows_of[-1]
+    path = file_of(founding, source, newest.vintage, measure)
+    path.write_text(path.read_text() + "".join(f"{row}\n" for row in rows))
+    *_, (_, frame) = read_source(founding, rows_of, SOURCES[source].measures)
+    made = newest.__class__(
+        **vars(newest) | {"rows": frame.height, "content_sha256": content_digest(named_rows(frame))}
+    )
+    write_originals(founding, [made if row == newest else row for row in read_originals(founding)])
+    return newest.capture
+
+
+def test_an_unknown_name_without_a_code_is_kept_unmapped_and_left_out(longwave, home_copy, founding, query):
+    years = range(2001, 2024)
+    rows = [f",Atlantis,{year},{(year - 2000) * 3.5}," for year in years]
+    source = "grapher_internet_share"
+    capture = add_rows(founding, source, "users_share", rows)
+    result = longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding)
+    assert result.returncode == 0, result.stderr
+    assert query(home_copy, "select adopter, adopter_kind, code, place from series where adopter = 'Atlantis'") == [
+        {"adopter": "Atlantis", "adopter_kind": "unmapped", "code": None, "place": None}
+    ]
+    held = query(home_copy, "select year, value, code from observations where adopter = 'Atlantis' order by year")
+    assert [row["year"] for row in held] == list(years)
+    assert held[0] == {"year": 2001, "value": 3.5, "code": None}
+    warned = f"select passed, blocking, found from checks where capture = '{capture}' and \"check\" = 'mapped names'"
+    (check,) = query(home_copy, warned)
+    assert (check["passed"], check["blocking"]) == (False, False)
+    assert "Atlantis" in check["found"]
+    # Left out of the panels: not even noted by the studies, and their inputs are what they were.
+    noted = "select step from series_notes where series like 'grapher_internet_share/%Atlantis%'"
+    assert query(home_copy, noted) == []
+    assert query(home_copy, "select count(*) > 100 as many from series_notes where series like '%users_share/%'") == [
+        {"many": True}
+    ]
+    assert "1 changed" in result.stdout
+    assert "findings/" not in result.stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Make a file system of a given size in a folder; None where this process may not mount."""
+    mounted = []
+
+    def mount(size, *options):
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", str(folder)]
+        if os.geteuid() != 0 or not shutil.which("mount"):
+            return None
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            return None
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def refused_in_words(result, *words):
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("longwave: ")
+    for said in words:
+        assert said in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "report", "query"])
+def test_a_home_under_a_file_is_refused(longwave, tmp_path, command):
+    (tmp_path / "file").write_text("no folder")
+    arguments = {"query": ["query", "select 1"]}.get(command, [command])
+    result = longwave(arguments, tmp_path / "file" / "home")
+    refused_in_words(result, str(tmp_path / "file" / "home"))
+    assert (tmp_path / "file").read_text() == "no folder"
+
+
+def test_a_home_that_cannot_be_written_is_refused(longwave, tmp_path, small_disk):
+    folder = small_disk("1m", "ro")
+    if folder is None:
+        assert os.geteuid() != 0, "root without the right to mount cannot make a folder unwritable"
+        folder = tmp_path / "read-only"
+        folder.mkdir()
+        folder.chmod(0o500)
+    refused_in_words(longwave(["run"], folder / "home"), str(folder / "home"), "LONGWAVE_HOME")
+    assert list(folder.iterdir()) == []
+
+
+def limit_to(size):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    return limit
+
+
+def test_a_full_disk_ends_a_first_run_without_half_a_site(longwave, tmp_path, small_disk, clean_environment):
+    folder = small_disk("6m")
+    home = (folder or tmp_path) / "home"
+    if folder is None:
+        result = subprocess.run(
+            [sys.executable, "-m", "longwave.pipelines.cli", "run"],
+            env=clean_environment(home),
+            preexec_fn=limit_to(6 * 2**20),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    else:
+        result = longwave(["run"], home)
+    refused_in_words(result, str(home), "LONGWAVE_HOME")
+    assert not (home / "site").exists()
+    assert not (home / "warehouse.read.new").exists()
+
+
+def test_a_disk_that_fills_while_publishing_keeps_the_site_that_stands(home_copy, clean_environment, contents):
+    """A limit on the size of one file, under that of the largest file of the site, stands for the full disk."""
+    before = contents(home_copy / "site")
+    largest = max(len(data) for data in before.values())
+    command = [sys.executable, "-m", "longwave.pipelines.cli", "report"]
+    told = {"env": clean_environment(home_copy), "capture_output": True, "text": True, "check": False}
+    result = subprocess.run(command, preexec_fn=limit_to(largest - 1), **told)
+    refused_in_words(result, str(home_copy / "site"), "LONGWAVE_HOME")
+    assert contents(home_copy / "site") == before
+    allowed = subprocess.run(command, preexec_fn=limit_to(largest), **told)
+    assert allowed.returncode == 0, allowed.stderr
+    assert contents(home_copy / "site") == before
+    assert not (home_copy / "site.new").exists()
+
+
+def test_a_warehouse_of_a_newer_version_is_refused(longwave, home_copy, contents):
+    site = contents(home_copy / "site")
+    for name in ("warehouse.duckdb", "warehouse.read.duckdb"):
+        with duckdb.connect(str(home_copy / name)) as con:
+            con.execute("UPDATE longwave_version SET version = version + 1")
+    bytes_before = (home_copy / "warehouse.duckdb").read_bytes()
+    for arguments in (["run"], ["query", "select 1"], ["report"]):
+        refused_in_words(longwave(arguments, home_copy), "format 2", "newer", "install")
+    assert (home_copy / "warehouse.duckdb").read_bytes() == bytes_before
+    assert contents(home_copy / "site") == site
+
+
+def test_a_file_that_is_no_warehouse_is_refused(longwave, tmp_path):
+    (tmp_path / "warehouse.duckdb").write_bytes(b"this is no database\n" * 1000)
+    refused_in_words(longwave(["run"], tmp_path), "warehouse.duckdb", "move it away")
+    assert (tmp_path / "warehouse.duckdb").read_bytes().startswith(b"this is no database")
+
+
+_HOLDER = """
+import sys
+from longwave.warehouse.lock import run_lock
+with run_lock(Path(sys.argv[1]), 0):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_a_lock_held_by_another_process_is_respected(longwave, home_copy, clean_environment, contents, command):
+    site = contents(home_copy / "site")
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(home_copy / "run.lock")],
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        result = longwave([command], home_copy, LONGWAVE_WAIT="1")
+        holder.stdin.close()
+        assert holder.wait(timeout=30) == 0
+    refused_in_words(result, f"process {holder.pid}", "waited 1 s", "LONGWAVE_WAIT")
+    assert contents(home_copy / "site") == site
+    with (home_copy / "run.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_lock_left_by_a_process_that_is_gone_holds_nobody_up(longwave, home_copy):
+    (home_copy / "run.lock").write_text(json.dumps({"pid": 1, "started": "2020-01-01T00:00:00", "command": []}))
+    result = longwave(["report"], home_copy, LONGWAVE_WAIT="0")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--live"], "embedded facts only"),
+        (["sources", "--probe"], "embedded facts only"),
+        (["run", "--as-of", "2024-13-01"], "YYYY-MM-DD"),
+        (["query", "select 1", "--as-of", "yesterday"], "YYYY-MM-DD"),
+        (["query", "select 1", "--format", "xml"], "xml"),
+        (["query"], "SQL"),
+        (["run", "--fast"], "--fast"),
+        (["founding", "check", "no-such-folder"], "no folder"),
+        (["ui", "--host", "0.0.0.0"], "login"),
+        (["fly"], "fly"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(longwave, tmp_path, arguments, said):
+    result = longwave(arguments, tmp_path / "home")
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("select nothing from nowhere", "nowhere"),
+        ("select 1; select 2", "one statement"),
+        ("delete from observation_versions", "read-only"),
+        ("select * from read_csv('/etc/passwd')", "disabled"),
+        ("copy (select 1) to 'stolen.csv'", "disabled"),
+        ("set enable_external_access = true", "lock"),
+    ],
+)
+def test_a_question_that_is_none_exits_with_1(longwave, full_home, tmp_path, sql, said):
+    result = longwave(["query", sql], full_home.home, cwd=tmp_path)
+    refused_in_words(result, said)
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_recorded_yet_is_said_with_the_remedy(longwave, tmp_path):
+    refused_in_words(longwave(["query", "select 1"], tmp_path), "longwave run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_names_a_changed_value(longwave, home_copy, founding):
+    whole = longwave(["verify"], home_copy, LONGWAVE_FOUNDING=founding)
+    assert whole.returncode == 0, whole.stderr
+    one_digit(founding / SOURCE / FILE)
+    with duckdb.connect(str(home_copy / "warehouse.read.duckdb")) as con:
+        con.execute("UPDATE observation_versions SET value = value + 1 WHERE series = 'hccta/televisions/USA'")
+    result = longwave(["verify"], home_copy, LONGWAVE_FOUNDING=founding)
+    assert result.returncode == 1
+    assert SOURCE in result.stdout
+    assert "hccta@" in result.stdout
+    assert "2 problems" in result.stdout
