@@ -134,7 +134,10 @@ def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: 
 def sources(
     probe: Annotated[bool, typer.Option("--probe", help="Try one live request each.")] = False,
 ) -> None:
-    """Each source: licence, the date its reader was proven on a real response, newest vintage, coverage."""
+    """Each source: licence, the date its reader was proven on a real response, newest vintage, coverage.
+
+    Before the first run only what a source declares is known: its years read "not observed yet". Fetches nothing.
+    """
     from longwave.pipelines.sources import SOURCES
     from longwave.warehouse.export import catalogue
     from longwave.warehouse.store import reader
@@ -203,7 +206,10 @@ def report(
         typer.Option("--out", metavar="DIR", help="Where to write; the home's site/ if not given."),
     ] = None,
 ) -> None:
-    """Write the site from the results that stand, without running anything else."""
+    """Write the site from the results that stand, without running anything else.
+
+    The same results give the same bytes. A folder that stands at --out is replaced as a whole, or left as it was.
+    """
     from longwave.pipelines.publish import write_report
     from longwave.warehouse.lock import run_lock
 
@@ -217,7 +223,10 @@ def report(
 
 @app.command()
 def verify() -> None:
-    """Hold every observation against the capture it points to, and every founding fact against its recorded digest."""
+    """Hold every observation against the capture it points to, and every founding fact against its recorded digest.
+
+    Changes nothing. Each problem is a line that names the source or capture; with any of them the exit code is 1.
+    """
     from longwave.pipelines.verify import verify as verify_all
 
     settings = Settings()
@@ -238,7 +247,11 @@ def verify() -> None:
 def founding_build(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the original files.")],
 ) -> None:
-    """Re-record the embedded facts from a folder of original files, by the sources' own readers."""
+    """Re-record the embedded facts from a folder of original files, by the sources' own readers.
+
+    The originals are those that originals.csv lists, by their path below DIR. LONGWAVE_FOUNDING names the folder written
+    to; without it, the embedded facts themselves are rewritten.
+    """
     from longwave.pipelines.founding import build
 
     settings = Settings()
@@ -250,7 +263,11 @@ def founding_build(
 def founding_check(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the original files.")],
 ) -> None:
-    """Rebuild the embedded facts from a folder of original files, in memory, and compare."""
+    """Rebuild the embedded facts from a folder of original files, in memory, and compare.
+
+    Writes nothing. Each difference is a line that names the source, the vintage and the original; with any of them the
+    exit code is 1.
+    """
     from longwave.pipelines.founding import check
 
     settings = Settings()
@@ -275,7 +292,11 @@ def ui(
     host: Annotated[str, typer.Option(help="Address to bind to; anything but loopback is refused here.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
 ) -> None:
-    """The Dagster UI on 127.0.0.1."""
+    """The Dagster UI on 127.0.0.1.
+
+    It shows every source, finding and claim as an asset, with its rows, vintages and checks, and every run, whoever
+    started it. Runs until Ctrl-C.
+    """
     from longwave.pipelines.engine import prepare_dagster
 
     if host not in ("127.0.0.1", "localhost", "::1"):

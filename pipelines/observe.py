@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 from longwave.pipelines.sources import SourceSpec
-from longwave.warehouse.founding_files import OriginalRow, read_source, verify_digest
+from longwave.warehouse.founding_files import OriginalRow, file_of, read_source, verify_digest
 from longwave.warehouse.merge import MergeCounts
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tables import polars_schema
@@ -48,11 +48,21 @@ def read_founding(spec: SourceSpec, folder: Path, rows: Sequence[OriginalRow]) -
         checks = check_frame(
             frame, spec.source, spec.measures, row.vintage, places_expected=spec.adopter_kind == "place"
         )
-        where = f"{folder / row.source / str(row.vintage)}.*.csv"
-        refuse_if_blocked(f"{row.source} {row.vintage}", where, checks, _REMEDY)
+        _refuse(spec, folder, row, frame, checks)
         verify_digest(folder, row, frame)
         checked.append(_Checked(row, frame.drop("line"), checks))
     return checked
+
+
+def _refuse(spec: SourceSpec, folder: Path, row: OriginalRow, frame: pl.DataFrame, checks: list[CheckResult]) -> None:
+    """Refuse what broke a rule, naming the one file it stands in where that can be told: each measure has its own."""
+    if all(check.passed or not check.blocking for check in checks):
+        return
+    what = f"{row.source} {row.vintage}"
+    for (measure,), part in frame.partition_by("measure", as_dict=True).items():
+        own = check_frame(part, spec.source, spec.measures, row.vintage, places_expected=spec.adopter_kind == "place")
+        refuse_if_blocked(what, str(file_of(folder, row.source, row.vintage, str(measure))), own, _REMEDY)
+    refuse_if_blocked(what, f"{folder / row.source / str(row.vintage)}.*.csv", checks, _REMEDY)
 
 
 def observe(warehouse: Warehouse, spec: SourceSpec, folder: Path, rows: Sequence[OriginalRow], key: str) -> Observed:

@@ -1,0 +1,254 @@
+"""The lines of the house: who imports whom, where SQL and the network may be, how long things are, what a key covers."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from longwave.warehouse.founding_files import founding_folder
+
+FOLDERS = ("models", "pipelines", "reports", "warehouse")
+MAY_IMPORT = {
+    "models": {"models"},
+    "warehouse": {"warehouse"},
+    "reports": {"reports", "warehouse"},
+    "pipelines": {"pipelines", "reports", "warehouse", "models"},
+}
+SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+(OR\s+\w+\s+)?INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET)\b", re.I | re.S)
+CLOCKS = {"today", "now", "utcnow", "time", "time_ns", "localtime", "gmtime"}
+
+
+def modules(root, *folders):
+    """Path and syntax tree of every module below folders."""
+    found = [path for folder in folders or FOLDERS for path in sorted((root / folder).rglob("*.py"))]
+    assert found
+    return [(path.relative_to(root), ast.parse(path.read_text(encoding="utf-8"))) for path in found]
+
+
+def imported(tree):
+    """Dotted names of what a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+            # `from longwave import models` names the folder in the alias.
+            yield from (f"longwave.{alias.name}" for alias in node.names if node.module == "longwave")
+
+
+def texts(tree):
+    """Every string of a module that is not a docstring, the constant parts of f-strings included."""
+    said = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            yield node.value
+        if isinstance(node, ast.JoinedStr):
+            yield " x ".join(part.value for part in node.values if isinstance(part, ast.Constant))
+
+
+def tracked(root):
+    """Files of the tree: those git knows, and new ones it does not ignore."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
+    return [name for name in names if name and (root / name).is_file()]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_imports_run_one_way(root, folder):
+    wrong = []
+    for path, tree in modules(root, folder):
+        for name in imported(tree):
+            parts = name.split(".")
+            if parts[0] == "longwave" and len(parts) > 1 and parts[1] not in MAY_IMPORT[folder]:
+                wrong.append(f"{path}: {name}")
+    assert wrong == []
+
+
+def test_the_line_is_drawn_where_imports_are(root):
+    """The test above sees the imports: pipelines do use all three others."""
+    seen = {
+        name.split(".")[1] for _, tree in modules(root, "pipelines") for name in imported(tree) if "longwave." in name
+    }
+    assert seen == set(FOLDERS)
+
+
+def test_our_own_modules_are_imported_by_their_full_name(root):
+    bare = [
+        f"{path}: {name}"
+        for path, tree in [*modules(root), *modules(root, "tests")]
+        for name in imported(tree)
+        if name.startswith(".") or name.split(".")[0] in FOLDERS
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "banned"),
+    [
+        ("models", {"duckdb", "dagster", "httpx", "requests", "urllib", "socket", "jinja2", "plotly"}),
+        ("reports", {"dagster", "httpx", "requests", "urllib", "socket", "sklearn", "scipy"}),
+        ("warehouse", {"dagster", "httpx", "requests", "urllib", "socket", "jinja2", "plotly", "sklearn", "scipy"}),
+    ],
+)
+def test_a_folder_uses_no_library_of_another_folders_work(root, folder, banned):
+    used = {(name.split(".")[0], str(path)) for path, tree in modules(root, folder) for name in imported(tree)}
+    assert [pair for pair in sorted(used) if pair[0] in banned] == []
+
+
+def test_sql_stays_out_of_models_and_reports(root):
+    found = [
+        f"{path}: {text[:60]}"
+        for path, tree in modules(root, "models", "reports")
+        for text in texts(tree)
+        if SQL.search(text)
+    ]
+    assert found == []
+    assert any(SQL.search(text) for _, tree in modules(root, "warehouse") for text in texts(tree))
+
+
+def test_models_and_pages_ask_no_clock(root):
+    asked = [
+        f"{path}:{node.lineno}"
+        for path, tree in modules(root, "models", "reports")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in CLOCKS
+        and isinstance(node.value, ast.Name | ast.Attribute)
+        and ast.unparse(node.value).split(".")[-1] in {"date", "datetime", "time", "dt"}
+    ]
+    assert asked == []
+
+
+def functions(root):
+    for path, tree in modules(root):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path}:{node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_nine_functions_in_ten_are_under_45_lines(root):
+    lengths = dict(functions(root))
+    assert len(lengths) > 100
+    long = {name: length for name, length in lengths.items() if length >= 45}
+    assert len(long) <= 0.1 * len(lengths), long
+
+
+def test_no_module_is_over_500_lines(root):
+    lengths = {str(path): len((root / path).read_text(encoding="utf-8").splitlines()) for path, _ in modules(root)}
+    assert {name: length for name, length in lengths.items() if length > 500} == {}
+
+
+def test_the_founding_facts_are_small():
+    sizes = {path.name: path.stat().st_size for path in founding_folder().rglob("*") if path.is_file()}
+    assert len(sizes) > 20
+    assert {name: size for name, size in sizes.items() if size > 1_500_000} == {}
+    assert sum(path.stat().st_size for path in founding_folder().rglob("*") if path.is_file()) < 6_000_000
+
+
+# Written in parts, so that this file does not find itself.
+REGISTRIES = ["py" + "pi.org", "python" + "hosted.org", "index" + "-url =", "registry." + "npm", "extra-" + "index-url"]
+MACHINE = re.compile(r"(?<![\w.:/*}])/(?:" + "|".join(["home", "root", "work", "Users", "mnt", "opt"]) + r")/[\w.]")
+
+
+def test_no_file_names_a_package_registry_or_a_machines_path(root):
+    found, read = [], 0
+    for name in tracked(root):
+        try:
+            text = (root / name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        read += 1
+        found += [f"{name}: {word}" for word in REGISTRIES if word in text]
+        found += [f"{name}: {match.group()}" for match in MACHINE.finditer(text)]
+    assert read > 80
+    assert found == []
+
+
+def test_a_machines_path_would_be_seen():
+    assert MACHINE.search("see /" + "home/ada/data.csv")
+    assert MACHINE.search('"/' + 'work/main"')
+    assert not MACHINE.search("https://example.org/" + "home/page")
+
+
+_KEYS = """
+import json, sys
+from longwave.pipelines.steps import code_digest
+import longwave.pipelines.steps as here
+found = {
+    "studies": code_digest(("longwave.pipelines.find",)),
+    "pages": code_digest(("longwave.pipelines.publish", "longwave.reports.site")),
+    "world": code_digest(("longwave.warehouse.world", "longwave.warehouse.views")),
+    "file": here.__file__,
+}
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory, root):
+    """A copy of the four folders that imports as longwave."""
+    top = tmp_path_factory.mktemp("tree")
+    for folder in FOLDERS:
+        left_out = shutil.ignore_patterns("__pycache__", "founding")
+        shutil.copytree(root / folder, top / "longwave" / folder, ignore=left_out)
+    return top
+
+
+def keys(tree, clean_environment):
+    import json
+
+    kept = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    made = subprocess.run(
+        [sys.executable, "-c", _KEYS],
+        env=clean_environment(PYTHONPATH=os.pathsep.join([str(tree), *kept])),
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    found = json.loads(made.stdout)
+    assert found.pop("file").startswith(str(tree))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("module", "changed"),
+    [
+        ("models/curves.py", {"studies", "pages"}),
+        ("models/ranks.py", {"studies", "pages"}),
+        ("pipelines/find.py", {"studies"}),
+        ("reports/svg.py", {"pages"}),
+        ("warehouse/views.py", {"studies", "pages", "world"}),
+        ("pipelines/cli.py", set()),
+        ("pipelines/verify.py", set()),
+    ],
+)
+def test_a_changed_module_changes_the_keys_of_the_steps_that_use_it(tree, clean_environment, module, changed):
+    path = tree / "longwave" / module
+    source = path.read_text(encoding="utf-8")
+    before = keys(tree, clean_environment)
+    try:
+        path.write_text(source + "\n# a comment\n", encoding="utf-8")
+        after = keys(tree, clean_environment)
+    finally:
+        path.write_text(source, encoding="utf-8")
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_every_step_names_the_code_it_follows_from(root):
+    """Each key of an asset names modules, and each of them is there."""
+    ((_, tree),) = [pair for pair in modules(root, "pipelines") if pair[0].name == "assets.py"]
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "step_key"
+    ]
+    named = [element.value for call in calls for element in call.args[0].elts if isinstance(element, ast.Constant)]
+    assert len(calls) >= 6
+    assert {"longwave.pipelines.find", "longwave.pipelines.observe", "longwave.pipelines.publish"} <= set(named)
+    for name in named:
+        assert (root / (name.removeprefix("longwave.").replace(".", "/") + ".py")).is_file(), name

@@ -1,0 +1,151 @@
+"""What Dagster sees: a clean code location, described assets, few checks, and what the last run left in its log."""
+
+import shutil
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+import yaml
+from longwave.pipelines.assets import ALL_ASSETS
+from longwave.pipelines.definitions import defs
+from longwave.pipelines.sources import SOURCES
+
+MODULE = "longwave.pipelines.definitions"
+SITE = dg.AssetKey(["site"])
+
+
+@pytest.fixture(scope="module")
+def definitions():
+    return defs if isinstance(defs, dg.Definitions) else defs()
+
+
+@pytest.fixture(scope="module")
+def specs(definitions):
+    return list(definitions.resolve_all_asset_specs())
+
+
+@pytest.fixture
+def instance(full_home, tmp_path):
+    """The instance that the real run wrote to, from a copy: opening it may write."""
+    copy = tmp_path / "dagster"
+    shutil.copytree(full_home.home / "dagster", copy)
+    with dg.DagsterInstance.from_config(str(copy)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["definitions", "validate", "-m", MODULE], "Validation successful"),
+        (["asset", "list", "-m", MODULE], "sources/owid_technology_diffusion"),
+        (["job", "list", "-m", MODULE], "publish"),
+        (["schedule", "list", "-m", MODULE], "monthly"),
+    ],
+    ids=lambda part: " ".join(part[:2]) if isinstance(part, list) else "",
+)
+def test_dagsters_own_commands_are_content(clean_environment, tmp_path, command, said):
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    made = subprocess.run(
+        [sys.executable, "-m", "dagster", *command],
+        env=clean_environment(tmp_path / "home", DAGSTER_HOME=tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert said in made.stdout + made.stderr
+    assert "Traceback" not in made.stdout + made.stderr
+
+
+def test_every_asset_is_described(specs):
+    assert len(specs) == len(ALL_ASSETS) == len(SOURCES) + 6
+    for spec in specs:
+        assert spec.description, spec.key
+        assert len(spec.description.split()) > 4, spec.key
+        assert spec.owners == ["team:longwave"], spec.key
+        assert spec.group_name in {"world", "sources", "findings", "claims", "publish"}, spec.key
+        assert spec.kinds, spec.key
+
+
+def test_every_source_has_its_asset_and_one_blocking_check(definitions, specs):
+    assert {spec.key.path[-1] for spec in specs if spec.group_name == "sources"} == set(SOURCES)
+    graph = definitions.resolve_asset_graph()
+    checks = list(graph.asset_check_keys)
+    assert {key.asset_key.path[-1] for key in checks} == set(SOURCES)
+    assert len(checks) <= 60
+    assert all(graph.get_check_spec(key).blocking for key in checks)
+
+
+def test_everything_leads_to_the_site(definitions, specs):
+    graph = definitions.resolve_asset_graph()
+    above, queue = set(), [SITE]
+    while queue:
+        key = queue.pop()
+        parents = set(graph.get(key).parent_keys) - above
+        above |= parents
+        queue += parents
+    used = {spec.key for spec in specs if spec.group_name != "sources"} - {SITE}
+    assert used <= above
+    assert {dg.AssetKey(["sources", name]) for name in ("hccta", "worldbank_datahub")} <= above
+
+
+def test_there_is_one_monthly_schedule(definitions):
+    (schedule,) = definitions.schedules
+    minute, hour, day, month, weekday = schedule.cron_schedule.split()
+    assert minute.isdigit()
+    assert hour.isdigit()
+    assert day.isdigit()
+    assert (month, weekday) == ("*", "*")
+    assert schedule.job_name == "run"
+
+
+def test_the_instance_tells_nobody_and_runs_one_at_a_time(full_home):
+    settings = yaml.safe_load((full_home.home / "dagster" / "dagster.yaml").read_text())
+    assert settings["telemetry"]["enabled"] is False
+    assert settings["nux"]["enabled"] is False
+    assert settings["concurrency"]["runs"]["max_concurrent_runs"] == 1
+
+
+def test_the_last_materialisations_say_how_many_rows(instance, specs, query, full_home):
+    counts = {}
+    for spec in specs:
+        event = instance.get_latest_materialization_event(spec.key)
+        assert event is not None, spec.key
+        metadata = event.asset_materialization.metadata
+        counts[spec.key.to_user_string()] = metadata["dagster/row_count"].value
+        tables = [value for value in metadata.values() if isinstance(value, dg.MarkdownMetadataValue)]
+        assert tables or spec.key == SITE, spec.key
+    assert min(counts.values()) > 0
+    rows = query(full_home.home, "select source, sum(n_rows)::integer n from captures group by 1")
+    assert {f"sources/{row['source']}": row["n"] for row in rows}.items() <= counts.items()
+
+
+def test_every_check_of_the_last_run_passed(instance):
+    (record,) = instance.get_run_records()
+    assert record.dagster_run.status is dg.DagsterRunStatus.SUCCESS
+    assert len(evaluations(instance, record)) == len(SOURCES)
+    assert all(evaluation.passed for evaluation in evaluations(instance, record))
+
+
+def evaluations(instance, record):
+    log = instance.all_logs(record.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return [entry.dagster_event.event_specific_data for entry in log]
+
+
+def test_a_refused_source_is_a_failed_check_in_the_log(longwave, home_copy, founding):
+    path = founding / "grapher_broadband" / "2022-04-08.broadband.csv"
+    path.write_text(path.read_text().replace("AFG,,2004,", "QQQ,,2004,"))
+    assert longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding).returncode == 1
+    with dg.DagsterInstance.from_config(str(home_copy / "dagster")) as instance:
+        newest, *_ = instance.get_run_records()
+        assert newest.dagster_run.status is dg.DagsterRunStatus.FAILURE
+        failed = [evaluation for evaluation in evaluations(instance, newest) if not evaluation.passed]
+        planned = instance.get_latest_materialization_event(SITE).run_id
+    (check,) = failed
+    assert check.asset_key == dg.AssetKey(["sources", "grapher_broadband"])
+    assert check.check_name == "accepted"
+    assert "2022-04-08.broadband.csv" in check.metadata["known codes"].value
+    # Nothing after it ran.
+    assert planned != newest.dagster_run.run_id
