@@ -25,7 +25,7 @@ MIN_CLUSTERS = 15
 FINDING_KEY = ("subject", "measure", "mode", "k", "horizon")
 
 NOT_HELD: dict[str, Any] = {
-    **dict.fromkeys(("estimate", "lo", "hi", "level", "n_clusters")),
+    **dict.fromkeys(("estimate", "lo", "hi", "level", "n_clusters", "measure")),
     "n": 0,
     "unit": "",
     "note": "nothing was held of this at this date",
@@ -126,6 +126,7 @@ def _entry(
 
 def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequence[str]) -> dict[str, Any]:
     side = next(name for name in ("below", "above", "between") if name in criterion)
+    decides = _decides(finding)
     interval = [finding["lo"], finding["hi"]]
     return {
         "panel": criterion["panel"],
@@ -142,17 +143,32 @@ def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequ
         "level": finding["level"],
         "side": side,
         "threshold": criterion[side],
-        "holds": holds(side, criterion[side], finding["lo"], finding["hi"]) if _decides(finding) else None,
+        "decides": decides,
+        "holds": holds(side, criterion[side], finding["lo"], finding["hi"]) if decides else None,
         # Everything but the primary tests is descriptive: no p-value stands beside it.
         "p": _p_value(side, criterion[side], finding) if criterion["role"] == "primary" else None,
-        "note": finding["note"],
+        "note": finding["note"] or _why_not(finding),
         "captures": list(captures),
     }
 
 
 def _decides(finding: Mapping[str, Any]) -> bool:
-    """Whether a finding is there with an interval from enough clusters to decide anything."""
-    return finding["estimate"] is not None and (finding["n_clusters"] or 0) >= MIN_CLUSTERS
+    """Whether a finding has an interval that could decide anything.
+
+    It needs enough clusters, and a spread: a forecaster that chose climatology itself scores exactly 0 in every
+    resample, which says that it had nothing to choose by and not that nothing could be known.
+    """
+    if finding["estimate"] is None or (finding["n_clusters"] or 0) < MIN_CLUSTERS:
+        return False
+    degenerate = finding["measure"] != "readable_age" and finding["lo"] is not None and finding["lo"] == finding["hi"]
+    return not degenerate
+
+
+def _why_not(finding: Mapping[str, Any]) -> str | None:
+    if finding["estimate"] is None or _decides(finding):
+        return None
+    few = f"fewer than {MIN_CLUSTERS} clusters" if (finding["n_clusters"] or 0) < MIN_CLUSTERS else ""
+    return few or "the forecaster chosen is climatology itself, so nothing was put to the test"
 
 
 def holds(side: str, threshold: Any, lo: float | None, hi: float | None) -> bool | None:
@@ -192,11 +208,12 @@ def panel_states(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, floa
         own = [row for row in rows if row["panel"] == panel and row["role"] == "primary"]
         against = [row for row in own if row["holds"] is False]
         if against:
+            # Any one of several criteria could have turned against the claim by chance: Bonferroni within the panel.
             known = [row["p"] for row in against if row["p"] is not None]
-            states[panel] = ("against", min(known) if known else None)
+            states[panel] = ("against", min(1.0, min(known) * len(own)) if known else None)
         elif all(row["holds"] for row in own):
             known = [row["p"] for row in own if row["p"] is not None]
-            states[panel] = ("for", max(known) if known else None)
+            states[panel] = ("for", max(known)) if known else ("open", None)
         else:
             states[panel] = ("open", None)
     return states
@@ -220,12 +237,13 @@ def _decide(entries: Sequence[dict[str, Any]], m: int) -> None:
     lost = {(i, panel) for (i, panel, _), keep in zip(tests, kept, strict=True) if not keep}
     for i, (entry, own) in enumerate(zip(entries, states, strict=True)):
         final = {panel: "open" if (i, panel) in lost else state for panel, (state, _) in own.items()}
-        entry["verdict"] = verdict(list(final.values()))
+        able = any(row["decides"] for row in entry["by"] if row["role"] == "primary")
+        entry["verdict"] = verdict(list(final.values()) if able else [])
         entry["panels"] = final
 
 
 def verdict(states: Sequence[str]) -> str:
-    """The word for the states of a claim's primary panels."""
+    """The word for the states of a claim's primary panels; none that could decide: not testable."""
     found = set(states)
     if not found:
         return "not testable with what is held"

@@ -84,6 +84,11 @@ class FixedSample:
     target_age: int
 
 
+def _flagged(flag: str) -> pl.Expr:
+    """Whether an observation carries a flag; several stand together, joined by commas."""
+    return pl.col("flag").fill_null("").str.split(",").list.contains(flag)
+
+
 def validate_adoption(frame: pl.DataFrame) -> pl.DataFrame:
     """The adoption frame, checked and sorted by (series, age), without rows that were not observed.
 
@@ -239,7 +244,7 @@ def _status_row(part: pl.DataFrame) -> dict[str, object]:
     """One row of the status table."""
     unit: UnitClass = "share" if part["unit_class"][0] == "share" else "count"
     years, values = part["year"].to_numpy(), part["value"].to_numpy()
-    breaks = part.filter(pl.col("flag") == "break")["year"].to_numpy()
+    breaks = part.filter(_flagged("break"))["year"].to_numpy()
     finish = assess_finish(years, values, unit_class=unit, breaks=breaks)
     peaked = has_peaked(years, values, unit_class=unit, breaks=breaks)
     return {
@@ -258,7 +263,7 @@ def _status_row(part: pl.DataFrame) -> dict[str, object]:
 
 def _without_filler(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame without observations that are filler."""
-    return frame.filter((pl.col("flag") != "filler_zero").fill_null(True))
+    return frame.filter(~_flagged("filler_zero"))
 
 
 def fixed_sample(frame: pl.DataFrame, target_age: int = 20) -> FixedSample:
@@ -309,7 +314,7 @@ def _usable(frame: pl.DataFrame) -> pl.DataFrame:
 def _screen(frame: pl.DataFrame, target_age: int) -> pl.DataFrame:
     """Per series: first observed age, level at the target age (null if none), whether it lies between two."""
     at = {step: pl.col("value").filter(pl.col("age") == target_age + step).first() for step in (-1, 0, 1)}
-    broken = (pl.col("flag").eq("break") & (pl.col("age") == target_age + 1)).fill_null(False).any()
+    broken = (_flagged("break") & (pl.col("age") == target_age + 1)).any()
     middle = pl.when(~broken).then((at[-1] + at[1]) / 2)
     return (
         frame.sort("series", "age")
@@ -318,7 +323,7 @@ def _screen(frame: pl.DataFrame, target_age: int) -> pl.DataFrame:
             first=pl.col("age").min(),
             level=pl.coalesce(at[0], middle),
             between=at[0].is_null(),
-            filler=(pl.col("flag") == "filler_zero").fill_null(False).any(),
+            filler=_flagged("filler_zero").any(),
         )
     )
 

@@ -30,6 +30,8 @@ from longwave.models.panels import FloatArray, IntArray, fixed_sample
 from numpy.typing import NDArray
 
 MIN_CLUSTERS: Final = 15
+MIN_REFERENCES: Final = 9
+"""Under this many references no finite 80 % interval can be made (⌊(m + 1)/10⌋ = 0): none is scored."""
 MAX_MEDIAN_ERROR: Final = 10.0
 MAX_SHARE_OF_CLIMATOLOGY: Final = 0.5
 MAX_MEDIAN_WIDTH: Final = 20.0
@@ -177,6 +179,10 @@ def _score_panel(part: pl.DataFrame, target_age: int, n_boot: int, seed: int) ->
     columns["median_error"] = np.median(scores.absolute, axis=1)
     columns["clim_median_error"] = np.median(scores.clim_absolute, axis=1)
     columns["median_width_80"] = np.median(scores.width, axis=1)
+    references = int(part.select(pl.col("n_references").min()).item())
+    if references < MIN_REFERENCES:
+        for name in ("coverage_80", "coverage_80_lo", "coverage_80_hi", "median_width_80"):
+            columns[name] = np.full_like(columns[name], np.nan)
     head = {"panel": panel, "unit_class": unit, "forecaster": forecaster}
     size = {"n_series": len(scores.cluster), "n_clusters": n_clusters}
     by_age: list[dict[str, object]] = [
@@ -184,7 +190,7 @@ def _score_panel(part: pl.DataFrame, target_age: int, n_boot: int, seed: int) ->
         for k in reported
     ]
     readable = {"panel": panel, "forecaster": forecaster, **size}
-    readable |= _readable_row(scores, columns, drawn, unit, target_age)
+    readable |= _readable_row(scores, columns, drawn, unit, target_age, references)
     information = {name: point[name][0, reported] for name in _MEASURES}
     draws = {name: resampled[name][:, reported] for name in _MEASURES}
     return _PanelScores(forecaster, n_clusters, by_age, readable, information, draws)
@@ -272,7 +278,12 @@ def readable_age(
 
 
 def _readable_row(
-    scores: _Scores, columns: dict[str, FloatArray], drawn: NDArray[np.int32], unit: str, target_age: int
+    scores: _Scores,
+    columns: dict[str, FloatArray],
+    drawn: NDArray[np.int32],
+    unit: str,
+    target_age: int,
+    references: int,
 ) -> dict[str, object]:
     """Age, limits, validity and reason of one panel and forecaster."""
     empty = dict.fromkeys(("age", "lo", "hi", "reached_share", "coverage_valid"))
@@ -280,6 +291,8 @@ def _readable_row(
         return {**empty, "reason": "counts: the rule is in points of a share"}
     if drawn.shape[1] < MIN_CLUSTERS:
         return {**empty, "reason": f"fewer than {MIN_CLUSTERS} clusters"}
+    if references < MIN_REFERENCES:
+        return {**empty, "reason": f"{references} reference series: no 80 % interval can be made"}
     age = readable_age(
         columns["median_error"][None],
         columns["clim_median_error"][None],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from importlib import resources
 from typing import Any
 
@@ -20,7 +21,7 @@ from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed, observe
 from longwave.pipelines.publish import release_of, standing_entries, write_report
 from longwave.pipelines.sources import SOURCES, SourceSpec
-from longwave.pipelines.steps import digest_of, folder_digest, frame_digest, step_key
+from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.export import newest_vintage, panel_captures
 from longwave.warehouse.panels import (
@@ -33,6 +34,7 @@ from longwave.warehouse.panels import (
     first_launch,
     freeze,
     left_out,
+    sources_behind,
 )
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
@@ -40,11 +42,6 @@ from longwave.warehouse.world import FACT_TABLES, load_fact
 
 OWNER = "team:longwave"
 WORLD = dg.AssetKey(["world", "facts"])
-
-
-def facts_digest() -> str:
-    """Digest of every table of facts about the world."""
-    return digest_of(*[frame_digest(load_fact(name)) for name in FACT_TABLES])
 
 
 def preview(frame: pl.DataFrame, rows: int = 8) -> dg.MarkdownMetadataValue:
@@ -144,8 +141,7 @@ def _keys(sources: list[str]) -> list[dg.AssetKey]:
     return [dg.AssetKey(["sources", source]) for source in dict.fromkeys(sources)]
 
 
-def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str) -> None:
-    vintage = newest_vintage(warehouse.con)
+def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: date) -> None:
     for table, kept in (
         ("findings", rows.findings),
         ("finding_curves", rows.curves),
@@ -187,10 +183,11 @@ def adoption(house: House) -> dg.MaterializeResult[None]:
     with Warehouse(house.home) as warehouse:
         freeze(warehouse.con)
         lines = adoption_lines(warehouse.con)
-        key = step_key(("longwave.pipelines.find",), {"lines": frame_digest(lines)}, {})
+        vintage = newest_vintage(warehouse.con, [line.source for line in ADOPTION_LINES])
+        key = step_key(("longwave.pipelines.find",), {"lines": frame_digest(lines), "vintage": str(vintage)}, {})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.adoption(lines), key)
+            _store(warehouse, step, find.adoption(lines), key, vintage)
         return _result(warehouse, step, changed)
 
 
@@ -208,11 +205,13 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
     with Warehouse(house.home) as warehouse:
         freeze(warehouse.con)
         frames = {convention: adoption_frame(warehouse.con, convention) for convention in find.CONVENTIONS}
+        vintage, unused = newest_vintage(warehouse.con, sources_behind("pooled")), left_out(warehouse.con)
         inputs = {convention: frame_digest(frame) for convention, frame in frames.items()}
+        inputs |= {"vintage": str(vintage), "unused": repr(unused)}
         key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.ripeness(frames, left_out(warehouse.con)), key)
+            _store(warehouse, step, find.ripeness(frames, unused), key, vintage)
         return _result(warehouse, step, changed)
 
 
@@ -235,11 +234,13 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
         freeze(warehouse.con)
         launches = {medium: first_launch(warehouse.con, medium) for medium in PERSISTENCE_PANELS}
         frames = {medium: adopters_frame(warehouse.con, medium) for medium in PERSISTENCE_PANELS}
-        inputs = {medium: frame_digest(frame) for medium, frame in frames.items()} | {"launches": repr(launches)}
+        vintage = newest_vintage(warehouse.con, [s for medium in frames for s in sources_behind(medium)])
+        inputs = {medium: frame_digest(frame) for medium, frame in frames.items()}
+        inputs |= {"launches": repr(launches), "vintage": str(vintage)}
         key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.persistence(frames, launches), key)
+            _store(warehouse, step, find.persistence(frames, launches), key, vintage)
         return _result(warehouse, step, changed)
 
 
@@ -250,13 +251,12 @@ SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
 
 
 def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Captures behind each subject of the findings: panels, media, and all of them for `pooled`."""
-    by_source = {
-        source: panel_captures(warehouse.con, source) for panel in PANELS.values() for source in panel.sources()
+    """The captures that each subject of the findings rests on: its own series, what they learn from, covariates."""
+    subjects = ["pooled", *PANELS, *PERSISTENCE_PANELS]
+    return {
+        subject: sorted({c for source in sources_behind(subject) for c in panel_captures(warehouse.con, source)})
+        for subject in subjects
     }
-    found = {name: [c for source in panel.sources() for c in by_source[source]] for name, panel in PANELS.items()}
-    found |= {medium: found[panel] for medium, (panel, _) in PERSISTENCE_PANELS.items()}
-    return found | {"pooled": sorted({capture for captures in by_source.values() for capture in captures})}
 
 
 @dg.asset(

@@ -18,6 +18,7 @@ import typer
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -52,7 +53,7 @@ class Form(StrEnum):
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, markup=False)
 
 
 def _date(text: str | None) -> str | None:
@@ -122,7 +123,7 @@ def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: 
     with reader(home) as con:
         rows = con.sql(
             "SELECT claim, verdict, decided_on::VARCHAR, result FROM verdicts "
-            "QUALIFY row_number() OVER (PARTITION BY claim ORDER BY decided_on DESC) = 1 ORDER BY claim"
+            "QUALIFY row_number() OVER (PARTITION BY claim ORDER BY nth DESC) = 1 ORDER BY claim"
         ).fetchall()
     console.print()
     for claim, verdict, decided, result in rows:
@@ -261,7 +262,7 @@ def founding_build(
 
 @founding_app.command("check")
 def founding_check(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the original files.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the original files.")],
 ) -> None:
     """Rebuild the embedded facts from a folder of original files, in memory, and compare.
 
@@ -321,6 +322,11 @@ def main() -> None:
     """Entry point: expected failures become one message and exit code 1, wrong usage typer's own 2."""
     try:
         app()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = f"LONGWAVE_{str(wrong['loc'][0]).upper()}"
+        sys.stderr.write(f"longwave: {name} is {wrong['input']!r}: {wrong['msg']}\n")
+        sys.exit(2)
     except LongwaveError as error:
         sys.stderr.write(f"longwave: {error}\n")
         sys.exit(1)

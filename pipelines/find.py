@@ -244,6 +244,7 @@ def _add_series(rows: Rows, frame: pl.DataFrame, result: RipenessResult) -> None
 
 HORIZON_STEP = 5
 AT_LEAST_ADOPTERS = 15
+COMPLETE = 0.8
 N_PERMUTATIONS = 999
 OBSERVED = "observed"
 PERSISTENCE_CURVES = {"tau_b_survivors": "tau_b", "partial_tau_b_copula": "partial_tau_b"}
@@ -288,10 +289,14 @@ def early_year(frame: pl.DataFrame) -> int | None:
 
 
 def _horizons(frame: pl.DataFrame, early: int) -> list[int]:
-    """Later years, every fifth since first launch, with at least 15 of the early adopters."""
+    """Later years, every fifth since first launch, for which at least 80 % of the early adopters have reported.
+
+    A year that few have reported yet is open, not short of places; 15 adopters are the least in any case.
+    """
     first = frame.filter(pl.col("k") == early)["code"]
+    least = max(AT_LEAST_ADOPTERS, COMPLETE * len(first))
     later = frame.filter(pl.col("k") > early, pl.col("k") % HORIZON_STEP == 0, pl.col("code").is_in(first.implode()))
-    counts = later.group_by("k").agg(pl.len().alias("n")).filter(pl.col("n") >= AT_LEAST_ADOPTERS)
+    counts = later.group_by("k").agg(pl.len().alias("n")).filter(pl.col("n") >= least)
     return [int(k) for k in counts["k"].sort()]
 
 
@@ -332,6 +337,19 @@ def _add_persistence(rows: Rows, medium: str, early: int, row: Mapping[str, Any]
         note=row["reason"],
         **same,
     )
+    if mode == OBSERVED and row["p_within_region"] is not None:
+        # Descriptive: it stands in the data, on no page.
+        rows.finding(
+            medium,
+            f"p_within_region/{row['measure']}",
+            mode,
+            k=early,
+            horizon=row["horizon"],
+            estimate=row["p_within_region"],
+            n=row["n"],
+            n_clusters=row["n_regions"],
+            unit="p-value",
+        )
     if mode == OBSERVED and row["measure"] in PERSISTENCE_CURVES and row["estimate"] is not None:
         measure = PERSISTENCE_CURVES[row["measure"]]
         rows.curve(medium, measure, f"k = {early}", "horizon", row["horizon"], y=row["estimate"], **same)

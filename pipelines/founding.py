@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+from longwave.pipelines.observe import held_originals
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.sources._spec import Original
 from longwave.warehouse.errors import LongwaveError
@@ -20,7 +21,6 @@ from longwave.warehouse.founding_files import (
     OriginalRow,
     file_of,
     named,
-    read_originals,
     write_originals,
     write_rows,
 )
@@ -73,7 +73,7 @@ def build(originals: Path, founding: Path) -> list[OriginalRow]:
     done: list[OriginalRow] = []
     before: dict[tuple[str, str], pl.DataFrame] = {}
     with disk_trouble(founding):
-        for row, spec, frame in read_originals_of(originals, read_originals(founding)):
+        for row, spec, frame in read_originals_of(originals, held_originals(founding)):
             for measure in spec.measures:
                 part = frame.filter(pl.col("measure") == measure.measure)
                 if row.measure in ("", measure.measure):
@@ -87,7 +87,7 @@ def build(originals: Path, founding: Path) -> list[OriginalRow]:
 
 def check(originals: Path, founding: Path) -> list[str]:
     """What differs between the embedded facts and a rebuild from the originals; empty when nothing does."""
-    recorded = {(row.source, row.vintage, row.path): row for row in read_originals(founding)}
+    recorded = {(row.source, row.vintage, row.path): row for row in held_originals(founding)}
     differences = []
     for row, _, _ in read_originals_of(originals, list(recorded.values())):
         was = recorded[(row.source, row.vintage, row.path)]

@@ -8,9 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+from longwave.pipelines.observe import held_originals
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
-from longwave.warehouse.founding_files import OriginalRow, read_originals
+from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.home import Home
 from longwave.warehouse.lock import run_lock
 from pydantic import Field
@@ -55,7 +56,7 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def captures(self, source: str) -> list[OriginalRow]:
         """The captures held of a source that stood at the date read at."""
-        rows = [row for row in read_originals(self.founding) if row.source == source]
+        rows = [row for row in held_originals(self.founding) if row.source == source]
         return [row for row in rows if self.date is None or row.vintage <= self.date]
 
     def require_vintage(self) -> None:
@@ -65,6 +66,6 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
             LongwaveError: no source had said anything by then.
 
         """
-        first = min(row.vintage for row in read_originals(self.founding))
+        first = min(row.vintage for row in held_originals(self.founding))
         if self.date is not None and self.date < first:
             raise LongwaveError(f"no source held had said anything by {self.as_of}; the first vintage is of {first}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import polars as pl
-from longwave.pipelines.sources import SourceSpec
-from longwave.warehouse.founding_files import OriginalRow, file_of, read_source, verify_digest
+from longwave.pipelines.sources import SOURCES, SourceSpec
+from longwave.warehouse.errors import Problem, Refused
+from longwave.warehouse.founding_files import OriginalRow, file_of, read_originals, read_source, verify_digest
 from longwave.warehouse.merge import MergeCounts
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tables import polars_schema
@@ -133,6 +133,17 @@ def scope_of(row: OriginalRow, spec: SourceSpec, rows: pl.DataFrame) -> list[tup
     ]
 
 
-def vintages_up_to(rows: Sequence[OriginalRow], as_of: date | None) -> list[OriginalRow]:
-    """The captures that stood at a date."""
-    return [row for row in rows if as_of is None or row.vintage <= as_of]
+def held_originals(folder: Path) -> list[OriginalRow]:
+    """The captures held, each of a source that is declared.
+
+    Raises:
+        Refused: `originals.csv` is unreadable, or names a source that no module in `pipelines/sources/` declares.
+
+    """
+    rows = read_originals(folder)
+    unknown = [f"line {n}: {row.source}" for n, row in enumerate(rows, start=2) if row.source not in SOURCES]
+    if unknown:
+        path = str(folder / "originals.csv")
+        problem = Problem("source", path, f"one of {', '.join(sorted(SOURCES))}", "another name", tuple(unknown))
+        raise Refused(path, [problem], _REMEDY)
+    return rows

@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import polars as pl
+from longwave.warehouse.world import FACT_TABLES, load_fact
 
 
 def digest_of(*parts: str | bytes) -> str:
@@ -30,6 +31,11 @@ def digest_of(*parts: str | bytes) -> str:
 def frame_digest(frame: pl.DataFrame) -> str:
     """SHA-256 of a frame's columns and rows, as text."""
     return digest_of(frame.write_csv(float_precision=None))
+
+
+def facts_digest() -> str:
+    """Digest of every table of facts about the world."""
+    return digest_of(*[frame_digest(load_fact(name)) for name in FACT_TABLES])
 
 
 def step_key(modules: tuple[str, ...], inputs: Mapping[str, str], parameters: Mapping[str, object]) -> str:

@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 
 import polars as pl
-from longwave.pipelines.observe import read_founding
+from longwave.pipelines.observe import held_originals, read_founding
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.errors import Refused
-from longwave.warehouse.founding_files import OriginalRow, read_originals
+from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.home import Home
 from longwave.warehouse.store import reader
 from longwave.warehouse.tidy import adopter_key_expression
@@ -29,7 +29,7 @@ def verify(home: Home, founding: Path) -> tuple[int, list[str]]:
 
     """
     problems: list[str] = []
-    rows = read_originals(founding)
+    rows = held_originals(founding)
     for source, group in groupby(rows, key=lambda row: row.source):
         problems += _verify_source(home, founding, source, list(group))
     return len(rows), problems

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -72,8 +73,12 @@ def panel_captures(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def newest_vintage(con: duckdb.DuckDBPyConnection) -> date:
-    """Date of the newest vintage held; a source without a date of its own does not make the evidence look newer."""
-    dated = "SELECT coalesce(max(vintage) FILTER (vintage_precision <> 'undated'), max(vintage)) FROM captures"
-    newest: date = con.execute(dated).fetchall()[0][0]
+def newest_vintage(con: duckdb.DuckDBPyConnection, sources: Sequence[str] | None = None) -> date:
+    """Date of the newest vintage held (of `sources`, or of all); one without a date of its own does not count as new."""
+    rows = con.execute("SELECT source, vintage, vintage_precision FROM captures").fetchall()
+    own = [(vintage, precision) for source, vintage, precision in rows if sources is None or source in sources] or [
+        (vintage, precision) for _, vintage, precision in rows
+    ]
+    dated = [vintage for vintage, precision in own if precision != "undated"]
+    newest: date = max(dated or [vintage for vintage, _ in own])
     return newest

@@ -28,6 +28,11 @@ class Panel:
     place_group: str
     adopters: str
 
+    @property
+    def unit_class(self) -> str:
+        """`share`, or `count` per 100 people: panels of one class learn from each other."""
+        return "share" if self.metric in ("adoption", "users_share") else "count"
+
     def sources(self) -> list[str]:
         """The sources of record it reads."""
         return sorted(set(_record(self)["source"]))
@@ -267,6 +272,17 @@ def adopters_frame(con: duckdb.DuckDBPyConnection, medium: str) -> pl.DataFrame:
         )
         .sort("code", "k")
     )
+
+
+def sources_behind(subject: str) -> list[str]:
+    """The sources a finding on this subject rests on: a panel's own, those of the panels it learns from, covariates."""
+    if subject in PERSISTENCE_PANELS:
+        panel, wealth = PERSISTENCE_PANELS[subject]
+        covariates = load_fact("series_of_record").filter(pl.col("medium") == "covariate", pl.col("metric") == wealth)
+        return sorted({*PANELS[panel].sources(), *covariates["source"]})
+    own = PANELS.get(subject)
+    learnt = [panel for panel in PANELS.values() if own is None or panel.unit_class == own.unit_class]
+    return sorted({source for panel in learnt for source in panel.sources()})
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,8 @@ class Verdicts(dy.Schema):
     """The registry's history: a row when a claim's verdict first was this."""
 
     claim = dy.String(primary_key=True, description="id in the registry")
-    decided_on = dy.Date(primary_key=True, description="newest vintage read when the verdict became this")
+    nth = dy.Int32(primary_key=True, description="1 for the first verdict, counting changes")
+    decided_on = dy.Date(description="newest vintage read when the verdict became this")
     verdict = dy.String(description="one of the six words")
     result = dy.String(description="the claim's entry of findings.json at the last evaluation under this verdict")
 

@@ -17,20 +17,21 @@ def record_verdicts(warehouse: Warehouse, entries: Sequence[dict[str, Any]], new
 
     A changed verdict is a new row; an unchanged one keeps its date and renews its result. Returns whether anything changed.
     """
-    held = warehouse.read("SELECT claim, decided_on, verdict, result FROM verdicts ORDER BY claim, decided_on")
+    held = warehouse.read("SELECT claim, nth, decided_on, verdict, result FROM verdicts ORDER BY claim, nth")
     changed = False
     for entry in entries:
         own = held.filter(pl.col("claim") == entry["id"]).to_dicts()
         last = own[-1] if own else None
         kept = last is not None and last["verdict"] == entry["verdict"]
         decided = last["decided_on"] if last is not None and kept else newest
-        earlier = own[:-1] if kept else [row for row in own if row["decided_on"] != decided]
+        earlier = own[:-1] if kept else own
         entry["decided_on"] = str(decided)
         entry["history"] = [{"verdict": row["verdict"], "decided_on": str(row["decided_on"])} for row in earlier]
         result = json.dumps(entry, ensure_ascii=False, sort_keys=True)
         if last is None or last["result"] != result:
-            row = {"claim": entry["id"], "decided_on": decided, "verdict": entry["verdict"], "result": result}
+            key = {"claim": entry["id"], "nth": len(earlier) + 1}
+            row = key | {"decided_on": decided, "verdict": entry["verdict"], "result": result}
             frame = pl.DataFrame([row], schema=polars_schema("verdicts"))
-            warehouse.replace("verdicts", frame, {"claim": entry["id"], "decided_on": decided})
+            warehouse.replace("verdicts", frame, key)
             changed = True
     return changed

@@ -3,7 +3,8 @@
 `as_of` reads `known_from`. The views without a date read the session variable `as_of`, or everything known. Flags that
 depend on neighbours (`interpolated`, `filler_zero`, `break`, `left_truncated`) are computed at reading, for the vintage
 read: stored, they would make a version of every neighbour of a revised value. A value that a publisher carried forward
-is no observation: it stands in `observation_versions` and in no view of observations.
+is no observation: it stands in `observation_versions` and in no view of observations. A platform's zero after its decline
+is real; a country's zero after users were counted is filler. Counts per 100 people are left-truncated by the same 12.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ WITH live AS (
 )
 SELECT medium, metric, unit, adopter, code, year, value, source, known_from AS vintage,
   array_to_string(list_filter([
-    CASE WHEN nth = 1 AND unit_class = 'share' AND medium <> 'covariate' AND adopter_kind <> 'platform'
+    CASE WHEN nth = 1 AND unit IN ('percent', 'per_100_people') AND medium <> 'covariate'
           AND value > {LEFT_TRUNCATED_OVER} THEN 'left_truncated' END,
     CASE WHEN abs(step) > 0 AND run_length >= {INTERPOLATED_RUN} AND next_run = run THEN 'interpolated' END,
-    CASE WHEN value = 0 AND medium <> 'covariate'
-          AND (before > 0 OR year < (SELECT min(l.year) FROM launches l WHERE l.medium = counted.medium))
+    CASE WHEN value = 0 AND medium <> 'covariate' AND adopter_kind <> 'platform'
+          AND (before > 0 OR year < (SELECT min(l.year) FROM launches l
+                                     WHERE l.medium = counted.medium AND l.status = 'verified'))
          THEN 'filler_zero' END,
     CASE WHEN EXISTS (SELECT 1 FROM breaks b WHERE b.source IN ('*', counted.source)
           AND b.medium IN ('*', counted.medium) AND b.adopter IN ('*', counted.adopter)
@@ -60,7 +62,8 @@ VIEWS: tuple[str, ...] = (
     """CREATE OR REPLACE VIEW revisions AS
        SELECT series, period_start, period_kind, lag(value) OVER w AS value_before, value, known_from AS revised_on,
               capture
-       FROM observation_versions WINDOW w AS (PARTITION BY series, period_start, period_kind ORDER BY known_from)
+       FROM observation_versions WHERE known_from <= as_of_date()
+       WINDOW w AS (PARTITION BY series, period_start, period_kind ORDER BY known_from)
        QUALIFY lag(known_from) OVER w IS NOT NULL""",
     """CREATE OR REPLACE VIEW carried_forward AS
        SELECT s.source, s.adopter, year(v.period_start)::INTEGER AS year, v.value, v.known_from AS vintage, v.capture

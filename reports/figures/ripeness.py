@@ -37,7 +37,7 @@ def information_by_age(frame: pl.DataFrame, *, title: str | None = None, subtitl
     fig = base.sheet(
         title or _information_sentence(panels),
         subtitle
-        or "Information: 1 − the forecast’s mean squared error ÷ that of other media’s history alone; "
+        or "Information: 1 − the forecast’s mean squared error ÷ that of other technologies’ levels alone; "
         "95\u202f% intervals",
     )
     names = base.lay_out(fig, len(panels), panel_height=290)
@@ -125,7 +125,7 @@ def _draw_errors(fig: go.Figure, name: str, panel: str, rows: pl.DataFrame) -> N
     held = [f"80\u202f% intervals held {_percent(value)}" for value in rows["coverage"].to_list()]
     lines = (
         ("width", "width of the 80\u202f% interval", palette.REFERENCE[1], "dot", 1.5),
-        ("climatology_error", "error of other media's history alone", palette.REFERENCE[0], "dash", 1.75),
+        ("climatology_error", "error of other technologies' levels alone", palette.REFERENCE[0], "dash", 1.75),
         ("median_error", "error of the forecast", _colour(panel), "solid", 2.5),
     )
     for rank, (column, words, colour, dash, width) in zip((2, 1, 0), lines, strict=True):
@@ -166,6 +166,8 @@ def _interval(row: dict[str, object]) -> str:
 def _information_sentence(panels: Sequence[tuple[str, pl.DataFrame]]) -> str:
     """Say what is known after five years, no more firmly than the intervals allow."""
     rows = [row for row in (_at(panel_rows, SPOKEN_AGE) for _, panel_rows in panels) if row is not None]
+    # A panel without a spread had no forecaster to choose: it says nothing about what is known.
+    rows = [row for row in rows if row["lo"] is None or row["lo"] != row["hi"]]
     if not rows:
         return "How much of what there is to know is known at each age"
     everywhere = "" if len(rows) == 1 else ", in every group" if len(rows) > 2 else ", in both groups"
@@ -186,7 +188,7 @@ def _error_sentence(panels: Sequence[tuple[str, pl.DataFrame]]) -> str:
     ages = [_half_of_climatology(rows) for _, rows in panels]
     found = [age for age in ages if age is not None]
     if not found:
-        return "The error does not fall to half of what other media’s history alone would give"
+        return "The error does not fall to half of the level other technologies had would give"
     reached = (
         ""
         if len(panels) == 1
@@ -195,7 +197,7 @@ def _error_sentence(panels: Sequence[tuple[str, pl.DataFrame]]) -> str:
         else f" in {len(found)} of {len(panels)} groups"
     )
     when = palette.years(min(found), max(found))
-    return f"After {when} years the error is half of what other media’s history alone would give{reached}"
+    return f"After {when} years the error is half of the level other technologies had would give{reached}"
 
 
 def _half_of_climatology(rows: pl.DataFrame) -> int | None:

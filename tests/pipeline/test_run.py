@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -93,6 +92,10 @@ def test_no_row_of_a_source_that_may_not_be_passed_on_is_exported(longwave, home
         before = set(pl.read_parquet(home_copy / "site" / "data" / f"{name}.parquet")["source"])
         after = set(pl.read_parquet(tmp_path / "report" / "data" / f"{name}.parquet")["source"])
         assert before - after == {kept}
+    for name in ("adoption-age", "adoption-year"):
+        before = set(pl.read_csv(home_copy / "site" / "data" / f"{name}.csv")["source"])
+        after = set(pl.read_csv(tmp_path / "report" / "data" / f"{name}.csv")["source"])
+        assert before - after == {kept}
 
 
 def test_what_a_run_did_lies_outside_the_site(full_home):
@@ -143,4 +146,3 @@ def test_the_site_is_complete_and_nothing_is_left_beside_it(full_home):
     assert {"index.html", "methods.html", "sources.html", "site.js", "site.css", "findings.json", "data"} <= site
     beside = {path.name for path in full_home.home.iterdir()}
     assert beside == {"warehouse.duckdb", "warehouse.read.duckdb", "run.lock", "dagster", "runs", "site"}
-    assert not Path(str(full_home.site) + ".new").exists()

@@ -137,9 +137,15 @@ def test_an_interval_near_the_threshold_does_not_survive_holm():
 
 
 def test_few_clusters_and_missing_findings_decide_nothing():
-    assert evaluated(finding("a", 0.4, 0.3, 0.5, n_clusters=4))["verdict"] == "undecided"
+    few = evaluated(finding("a", 0.4, 0.3, 0.5, n_clusters=4))
+    assert few["verdict"] == "not testable with what is held"
+    assert few["by"][0]["note"] == "fewer than 15 clusters"
+    assert evaluated(finding("a", 0.4, 0.3, 0.5, n_clusters=15))["verdict"] == "supported"
+    degenerate = evaluated(finding("a", 0.4, 0.4, 0.4))
+    assert degenerate["verdict"] == "not testable with what is held"
+    assert degenerate["by"][0]["holds"] is None
     entry = evaluated()
-    assert entry["verdict"] == "undecided"
+    assert entry["verdict"] == "not testable with what is held"
     assert entry["by"][0]["note"] == "nothing was held of this at this date"
 
 

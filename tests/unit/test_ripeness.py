@@ -108,7 +108,9 @@ def test_scores_equal_hand_computed_ones():
     assert row["information_mae"] == pytest.approx(1 - row["mae"] / row["clim_mae"])
     assert row["median_error"] == pytest.approx(np.median(abs(naive - actual)))
     assert row["clim_median_error"] == pytest.approx(np.median(abs(median - actual)))
-    assert row["median_width_80"] == 100.0  # four references are too few for an interval: all of 0–100
+    # Four references are too few for an 80 % interval: none is scored, rather than all of 0–100.
+    assert row["median_width_80"] is None
+    assert row["coverage_80"] is None
 
 
 def test_bootstrap_draws_clusters_not_series():
@@ -143,7 +145,12 @@ def test_pooled_is_the_equal_average_of_panels():
     levels = logistic_levels(60, seed=6)
     frame = make_frame(levels, panels=["big"] * 30 + ["small"] * 20 + ["too few"] * 10)
     result = information_by_age(frame, forecaster="naive", forecasts=given(frame, levels[:, :18].T), n_boot=200, seed=1)
-    mean = result.by_age.filter(pl.col("panel") != "too few").group_by("age").agg(pl.col("information_mae").mean()).sort("age")
+    mean = (
+        result.by_age.filter(pl.col("panel") != "too few")
+        .group_by("age")
+        .agg(pl.col("information_mae").mean())
+        .sort("age")
+    )
     assert result.pooled["information_mae"].to_list() == pytest.approx(mean["information_mae"].to_list())
     assert result.pooled["n_panels"].unique().to_list() == [2]
     inside = result.pooled["information_mse"].is_between(

@@ -180,14 +180,15 @@ def test_a_share_that_begins_high_is_left_truncated(home, put, first, marked):
     ("source", "values", "measure"),
     [
         ("pew_platforms", {("Facebook", 2012): 54.0}, "adults_share"),
-        ("wdi", {("Iraq", 1990): 17e6}, "population"),
         ("grapher_mobile", {("Iraq", 1990): 50.0}, "mobile"),
+        ("wdi", {("Iraq", 1990): 17e6}, "population"),
     ],
-    ids=["a platform enters when it is first asked about", "a covariate", "a count per hundred"],
+    ids=["a platform that was first asked about late", "a count per hundred", "a covariate"],
 )
-def test_what_begins_high_for_another_reason_is_not_left_truncated(home, put, source, values, measure):
+def test_early_ages_are_unknown_of_every_level_but_no_covariate(home, put, source, values, measure):
     put((source, "2025-01-01", values, {"measure": measure}))
-    assert flags(home) == {}
+    marked = {} if measure == "population" else {year: "left_truncated" for _, year in values}
+    assert flags(home) == marked
 
 
 def test_a_break_marks_its_years_and_its_series_alone(home, put):
