@@ -1,4 +1,4 @@
-"""The claims registry and the one rule engine that turns findings into verdicts (MEASURES §9).
+"""The claims registry and the one rule engine that turns findings into verdicts.
 
 A criterion compares one finding with a threshold: it holds when the interval lies wholly on the claim's side, it is
 against when the interval lies wholly on the other, and is open otherwise. A panel is for the claim when all its primary
@@ -19,7 +19,7 @@ import polars as pl
 from scipy import stats
 
 ALPHA = 0.05
-# A group under this many independent clusters decides nothing (MEASURES §3 asks as many of a readable age): the bootstrap
+# A group under this many independent clusters decides nothing (a readable age asks as many): the bootstrap
 # of a handful is no interval.
 MIN_CLUSTERS = 15
 FINDING_KEY = ("subject", "measure", "mode", "k", "horizon")

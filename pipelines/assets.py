@@ -197,7 +197,7 @@ def adoption(house: House) -> dg.MaterializeResult[None]:
     owners=[OWNER],
     kinds={"scikitlearn", "polars"},
     deps=[WORLD, *_keys([source for panel in PANELS.values() for source in panel.sources()])],
-    description="How much of the level at age 20 is known at each age before it (MEASURES §3), and the readable age.",
+    description="How much of the level at age 20 is known at each age before it, and the readable age.",
 )
 def information_by_age(house: House) -> dg.MaterializeResult[None]:
     """Forecast the level at age 20 from every age, and score against what other media's history alone tells."""
@@ -225,7 +225,7 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
         *_keys([source for panel, _ in PERSISTENCE_PANELS.values() for source in PANELS[panel].sources()]),
         *_keys(["worldbank_datahub"]),
     ],
-    description="Whether the countries that lead early in a medium stay ahead (MEASURES §5), given prior wealth.",
+    description="Whether the countries that lead early in a medium stay ahead, given prior wealth.",
 )
 def persistence(house: House) -> dg.MaterializeResult[None]:
     """Compare countries' early and later ranks."""

@@ -61,7 +61,10 @@ def adoption_frame(con: duckdb.DuckDBPyConnection, points: pl.DataFrame) -> pl.D
     """Lines of the four media as the figures draw them: medium, label, place, year, age, value, unit, source, flag."""
     launches = con.sql("SELECT medium, year AS launch FROM launches WHERE place = 'USA' AND status = 'verified'").pl()
     order = {line.label: i for i, line in enumerate(ADOPTION_LINES)}
-    lines = points.filter(pl.col("measure") == "adoption").join(
+    # These lines are a source's own rows: those of a source that may not be passed on are not shown.
+    passed_on = {row[0] for row in con.sql("SELECT source FROM sources WHERE redistribute").fetchall()}
+    shown = [line.label for line in ADOPTION_LINES if line.source in passed_on]
+    lines = points.filter(pl.col("measure") == "adoption", pl.col("mode").is_in(shown)).join(
         launches, left_on="subject", right_on="medium", how="left"
     )
     return lines.select(

@@ -83,7 +83,7 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
     low, high = row["interval"] or (None, None)
     level = palette.share(row["level"]) if row["level"] is not None else ""
     n = f"n\u00a0=\u00a0{palette.integer(row['n'])}" if row["n"] is not None else ""
-    clusters = f"{palette.integer(row['clusters'])} independent groups" if row["clusters"] is not None else ""
+    clusters = f"{palette.integer(row['clusters'])} groups" if row["clusters"] is not None else ""
     return {
         "panel": str(row.get("panel_title") or row["panel"]),
         "measure": " ".join(part for part in (measure(str(row["measure"])), _when(row), _variant(row)) if part),

@@ -17,7 +17,7 @@ from longwave.warehouse.world import load_fact
 
 @dataclass(frozen=True)
 class Panel:
-    """A group of series read together (MEASURES §3): the rows of `series_of_record` it is made of, and which adopters.
+    """A group of series read together: the rows of `series_of_record` it is made of, and which adopters.
 
     `medium` is empty where the panel spans media.
     """
@@ -203,7 +203,7 @@ def _on_age(frame: pl.DataFrame, cited: pl.DataFrame, convention: str) -> pl.Dat
     )
 
 
-# Country panels of MEASURES §5: the panel, and where wealth before the launch is read.
+# Country panels of persistence: the panel, and where wealth before the launch is read.
 PERSISTENCE_PANELS: dict[str, tuple[str, str]] = {
     "internet": ("internet-countries", "gdp_per_head"),
     "television": ("television-countries", "real_gdp"),
@@ -232,9 +232,7 @@ def first_launch(con: duckdb.DuckDBPyConnection, medium: str) -> int:
     """
     cited = con.sql(_LAUNCHES).pl().filter(pl.col("medium") == medium, pl.col("place") == "WLD")
     if cited.is_empty():
-        raise ValueError(
-            f"{medium} has no verified first launch in facts/launches.csv; MEASURES §5 counts years from it"
-        )
+        raise ValueError(f"{medium} has no verified first launch in facts/launches.csv; years are counted from it")
     return int(cited["cited"][0])
 
 

@@ -133,7 +133,7 @@ class Findings(dy.Schema):
     """One number that a model found, with what it rests on."""
 
     subject = dy.String(primary_key=True, description="what it is about: a panel, a medium, a series")
-    measure = dy.String(primary_key=True, description="name in MEASURES, with its variant")
+    measure = dy.String(primary_key=True, description="what was measured, with its variant")
     mode = dy.String(primary_key=True, description="what the model was allowed to see, or the estimator's reading")
     k = dy.Int32(primary_key=True, description="age or years since first launch; -1 where it has none")
     horizon = dy.Int32(primary_key=True, description="years since first launch of the outcome; -1 where it has none")

@@ -12,14 +12,19 @@ import signal
 import subprocess
 import sys
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
-from longwave.pipelines.observe import read_founding
+from longwave.pipelines.observe import observe, read_founding
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.founding_files import file_of, read_originals, read_source, write_originals
 from longwave.warehouse.founding_files import named as named_rows
+from longwave.warehouse.home import Home
+from longwave.warehouse.panels import adopters_frame, adoption_frame, freeze
+from longwave.warehouse.store import Warehouse, reader
+from longwave.warehouse.tables import SCHEMA_VERSION
 from longwave.warehouse.tidy import content_digest
 
 SOURCE = "grapher_broadband"
@@ -80,7 +85,7 @@ def period_that_is_none(path):
 
 
 def nobody(path):
-    set_field(path, 40, "code", "")
+    set_line(path, 40, ",,2015,0.5,\n")
 
 
 def more_fields(path):
@@ -197,31 +202,53 @@ def add_rows(founding, source, measure, rows):
     return newest.capture
 
 
-def test_an_unknown_name_without_a_code_is_kept_unmapped_and_left_out(longwave, home_copy, founding, query):
-    years = range(2001, 2024)
-    rows = [f",Atlantis,{year},{(year - 2000) * 3.5}," for year in years]
-    source = "grapher_internet_share"
-    capture = add_rows(founding, source, "users_share", rows)
+ATLANTIS = [f",Atlantis,{year},{(year - 2000) * 3.5}," for year in range(2001, 2022)]
+
+
+def test_an_unknown_name_without_a_code_is_kept_unmapped_and_warned_about(longwave, home_copy, founding, query):
+    capture = add_rows(founding, SOURCE, "broadband", ATLANTIS)
     result = longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding)
     assert result.returncode == 0, result.stderr
+    assert " 1 changed" in result.stdout
     assert query(home_copy, "select adopter, adopter_kind, code, place from series where adopter = 'Atlantis'") == [
         {"adopter": "Atlantis", "adopter_kind": "unmapped", "code": None, "place": None}
     ]
     held = query(home_copy, "select year, value, code from observations where adopter = 'Atlantis' order by year")
-    assert [row["year"] for row in held] == list(years)
+    assert [row["year"] for row in held] == list(range(2001, 2022))
     assert held[0] == {"year": 2001, "value": 3.5, "code": None}
     warned = f"select passed, blocking, found from checks where capture = '{capture}' and \"check\" = 'mapped names'"
     (check,) = query(home_copy, warned)
     assert (check["passed"], check["blocking"]) == (False, False)
     assert "Atlantis" in check["found"]
-    # Left out of the panels: not even noted by the studies, and their inputs are what they were.
-    noted = "select step from series_notes where series like 'grapher_internet_share/%Atlantis%'"
-    assert query(home_copy, noted) == []
-    assert query(home_copy, "select count(*) > 100 as many from series_notes where series like '%users_share/%'") == [
-        {"many": True}
-    ]
-    assert "1 changed" in result.stdout
-    assert "findings/" not in result.stdout
+    with dg.DagsterInstance.from_config(str(home_copy / "dagster")) as instance:
+        newest, *_ = instance.get_run_records()
+        log = instance.all_logs(newest.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        told = {entry.dagster_event.event_specific_data.asset_key.path[-1]: entry.dagster_event for entry in log}
+        check = told[SOURCE].event_specific_data
+        other = told["hccta"].event_specific_data
+    assert check.passed
+    assert "Atlantis" in check.metadata["warnings"].value
+    assert "Atlantis" not in other.metadata["warnings"].value
+
+
+def test_an_unknown_name_is_left_out_of_every_panel(home_copy, founding):
+    source, known = "grapher_internet_share", "grapher_internet_share/users_share/AFG"
+    before = {}
+    with reader(Home(home_copy)) as con:
+        freeze(con)
+        before = {"adoption": adoption_frame(con), "internet": adopters_frame(con, "internet")}
+    assert known in before["adoption"]["series"]
+    add_rows(founding, source, "users_share", ATLANTIS)
+    rows = [row for row in read_originals(founding) if row.source == source]
+    with Warehouse(Home(home_copy)) as warehouse:
+        observe(warehouse, SOURCES[source], founding, rows, "a key of its own")
+    with reader(Home(home_copy)) as con:
+        held = con.execute("SELECT count(*) FROM observations WHERE adopter = 'Atlantis'").fetchall()
+        freeze(con)
+        after = {"adoption": adoption_frame(con), "internet": adopters_frame(con, "internet")}
+    assert held == [(len(ATLANTIS),)]
+    assert after["adoption"].equals(before["adoption"])
+    assert after["internet"].equals(before["internet"])
 
 
 @pytest.fixture
@@ -332,7 +359,7 @@ def test_a_warehouse_of_a_newer_version_is_refused(longwave, home_copy, contents
             con.execute("UPDATE longwave_version SET version = version + 1")
     bytes_before = (home_copy / "warehouse.duckdb").read_bytes()
     for arguments in (["run"], ["query", "select 1"], ["report"]):
-        refused_in_words(longwave(arguments, home_copy), "format 2", "newer", "install")
+        refused_in_words(longwave(arguments, home_copy), f"format {SCHEMA_VERSION + 1}", "newer", "install")
     assert (home_copy / "warehouse.duckdb").read_bytes() == bytes_before
     assert contents(home_copy / "site") == site
 

@@ -184,7 +184,7 @@ def test_a_verdict_stands_with_its_interval_its_n_and_its_threshold(site):
     claims = _all(_parsed(site / "index.html"), "li")
     first = next(" ".join("".join(li.itertext()).split()) for li in claims if li.get("id") == "claim-C6")
     assert first.startswith("supported C6 The first few years")
-    assert "0.21 (95 % interval 0.041–0.36; n = 46, 22 independent groups); threshold 0.5" in first
+    assert "0.21 (95 % interval 0.041–0.36; n = 46, 22 groups); threshold 0.5" in first
     assert "Threshold of 2001-02-03 (prospective: written down before the result was seen)." in first
     assert "Few series are independent of one another." in first
 
