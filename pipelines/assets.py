@@ -19,9 +19,10 @@ from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines import find
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed, observe
-from longwave.pipelines.publish import release_of, standing_entries, write_report
+from longwave.pipelines.publish import release_of, write_report
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
+from longwave.warehouse import results
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.export import newest_vintage, panel_captures
 from longwave.warehouse.panels import (
@@ -103,7 +104,7 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         try:
             with Warehouse(house.home) as warehouse:
                 observed = observe(warehouse, spec, house.founding, rows, step)
-                table = warehouse.read(_CAPTURES, {"source": spec.source})
+                table = results.captures_of(warehouse.con, spec.source)
         except Refused as refused:
             problems = {p.rule: f"{p.where}: expected {p.expected}, found {p.found}" for p in refused.problems}
             yield dg.AssetCheckResult(passed=False, asset_key=key, check_name="accepted", metadata=problems)
@@ -117,11 +118,6 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(asset_key=key, metadata=_source_metadata(observed, table))
 
     return _observed
-
-
-_CAPTURES = """
-SELECT vintage, vintage_precision, n_rows AS rows, n_added AS added, n_revised AS revised, n_withdrawn AS withdrawn,
-       original_sha256[:12] AS sha256 FROM captures WHERE source = $source ORDER BY vintage, capture"""
 
 
 def _source_metadata(observed: Observed, table: pl.DataFrame) -> dict[str, Any]:
@@ -153,15 +149,13 @@ def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: 
 
 
 def _result(warehouse: Warehouse, step: str, changed: bool) -> dg.MaterializeResult[None]:
-    findings = warehouse.read(
-        """SELECT subject, measure, mode, k, horizon, round(estimate, 3) AS estimate, round(lo, 3) AS lo,
-                  round(hi, 3) AS hi, n FROM findings WHERE step = $step ORDER BY ALL LIMIT 12""",
-        {"step": step},
+    columns = ["subject", "measure", "mode", "k", "horizon", "estimate", "lo", "hi", "n"]
+    findings = (
+        results.findings(warehouse.con, step).select(columns).with_columns(pl.col("estimate", "lo", "hi").round(3))
     )
-    counts = warehouse.read("SELECT count(*) AS n FROM finding_curves WHERE step = $step", {"step": step})
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": int(counts["n"][0]),
+            "dagster/row_count": results.curve_points(warehouse.con, step).height,
             "changed": changed,
             "digest": (warehouse.step_key(step) or "")[:16],
             "findings": preview(findings, 12),
@@ -270,7 +264,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
 def claims(house: House) -> dg.MaterializeResult[None]:
     """Evaluate the registry and keep the history of verdicts."""
     with Warehouse(house.home) as warehouse:
-        findings = warehouse.read("SELECT * FROM findings")
+        findings = results.findings(warehouse.con)
         newest = newest_vintage(warehouse.con)
         entries = evaluate(load_registry(), findings, _subject_captures(warehouse), newest)
         for row in [row for entry in entries for row in entry["by"]]:
@@ -294,15 +288,15 @@ def claims(house: House) -> dg.MaterializeResult[None]:
 def site(house: House) -> Iterator[dg.MaterializeResult[None]]:
     """Publish, unless the site that stands was made from the same results by the same code."""
     with reader(house.home) as con:
-        keys = con.sql("SELECT step, key FROM steps WHERE step <> 'site' ORDER BY step").pl()
-        released = con.sql("SELECT key FROM steps WHERE step = 'site'").fetchall()
+        keys = results.step_keys(con)
+        released = keys.pop("site", None)
         inputs = {
-            "steps": frame_digest(keys),
-            "claims": digest_of(json.dumps(standing_entries(con))),
+            "steps": digest_of(json.dumps(keys)),
+            "claims": digest_of(json.dumps(results.standing_claims(con))),
             "templates": folder_digest(resources.files("longwave.reports"), ""),
         }
         key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release_of(con)))
-    if released and released[0][0] == key and (house.site / "index.html").is_file():
+    if released == key and (house.site / "index.html").is_file():
         return
     files = write_report(house.home, house.site)
     with Warehouse(house.home) as warehouse:

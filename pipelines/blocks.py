@@ -15,6 +15,7 @@ from longwave.reports.content import FigureBlock
 from longwave.reports.figures import adoption
 from longwave.reports.figures import persistence as persistence_figure
 from longwave.reports.figures import ripeness as ripeness_figure
+from longwave.warehouse import results
 from longwave.warehouse.panels import ADOPTION_LINES, PANELS, PERSISTENCE_PANELS, sources_behind
 
 HEADLINE = "leave-medium-out"
@@ -37,7 +38,7 @@ _ERRORS = {
 
 def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
     """Every figure that the results of this home can fill, in the page's order."""
-    points = con.sql("SELECT * FROM finding_curves ORDER BY subject, measure, mode, x").pl()
+    points = results.curve_points(con)
     lines = adoption_frame(con, points)
     made: list[Callable[[], FigureBlock | None]] = [
         lambda: _adoption_on_age(lines.filter(pl.col("age").is_not_null())),
@@ -59,10 +60,11 @@ def _sources(subjects: Sequence[str]) -> list[str]:
 
 def adoption_frame(con: duckdb.DuckDBPyConnection, points: pl.DataFrame) -> pl.DataFrame:
     """Lines of the four media as the figures draw them: medium, label, place, year, age, value, unit, source, flag."""
-    launches = con.sql("SELECT medium, year AS launch FROM launches WHERE place = 'USA' AND status = 'verified'").pl()
+    cited = results.launch_facts(con).filter(pl.col("place") == "USA", pl.col("status") == "verified")
+    launches = cited.select("medium", pl.col("year").alias("launch"))
     order = {line.label: i for i, line in enumerate(ADOPTION_LINES)}
     # These lines are a source's own rows: those of a source that may not be passed on are not shown.
-    passed_on = {row[0] for row in con.sql("SELECT source FROM sources WHERE redistribute").fetchall()}
+    passed_on = results.passed_on(con)
     shown = [line.label for line in ADOPTION_LINES if line.source in passed_on]
     lines = points.filter(pl.col("measure") == "adoption", pl.col("mode").is_in(shown)).join(
         launches, left_on="subject", right_on="medium", how="left"
@@ -242,10 +244,7 @@ def _readable_note(con: duckdb.DuckDBPyConnection, panels: Sequence[str]) -> str
         "The readable age is the first from which, three years running, the median error is at most 10 points and at most half "
         "of climatology's and the median 80 % interval is at most 20 points wide."
     )
-    rows = con.sql(
-        "SELECT subject, estimate, lo, hi, note FROM findings WHERE measure = 'readable_age' AND mode = $mode ORDER BY subject",
-        params={"mode": HEADLINE},
-    ).pl()
+    rows = results.findings(con).filter(pl.col("measure") == "readable_age", pl.col("mode") == HEADLINE)
     said = []
     for row in rows.filter(pl.col("subject").is_in(list(panels))).iter_rows(named=True):
         upper = "not reached" if row["hi"] is None else f"{row['hi']:g}"

@@ -110,6 +110,7 @@ def _write_summary(home: Home, outcome: Any, seconds: float) -> None:
 
 
 def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: float) -> None:
+    from longwave.warehouse.results import standing_claims
     from longwave.warehouse.store import reader
 
     changed = outcome.changed
@@ -121,13 +122,11 @@ def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: 
     else:
         console.print("  nothing changed: every step stands as it was")
     with reader(home) as con:
-        rows = con.sql(
-            "SELECT claim, verdict, decided_on::VARCHAR, result FROM verdicts "
-            "QUALIFY row_number() OVER (PARTITION BY claim ORDER BY nth DESC) = 1 ORDER BY claim"
-        ).fetchall()
+        entries = standing_claims(con)
     console.print()
-    for claim, verdict, decided, result in rows:
-        console.print(f"  {claim:<4} {verdict} (on vintages to {decided}): {json.loads(result)['claim']}")
+    for entry in entries:
+        said = f"{entry['verdict']} (on vintages to {entry['decided_on']})"
+        console.print(f"  {entry['id']:<4} {said}: {entry['claim']}")
     console.print(f"\n  {seconds:.1f} s\n  site: {site}")
 
 

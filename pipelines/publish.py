@@ -6,7 +6,6 @@ Words that state a number are made from the number. Nothing here fits anything o
 from __future__ import annotations
 
 import inspect
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,10 +20,11 @@ from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
 from longwave.warehouse import merge, views
 from longwave.warehouse import panels as warehouse_panels
-from longwave.warehouse.errors import UnusableHome
+from longwave.warehouse.errors import LongwaveError, UnusableHome
 from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.panels import freeze
+from longwave.warehouse.results import capture_contents, launch_facts, standing_claims, unused_series
 from longwave.warehouse.store import reader
 
 QUESTION = "When a new medium takes root, how early can anyone know what it will become?"
@@ -54,13 +54,8 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
         figures=figure_blocks(con),
         sources=catalogue(con),
         release=dict(release) | {"how_to_reproduce": HOW_TO_REPRODUCE},
-        facts=con.sql("SELECT * FROM launches ORDER BY medium, place").pl().to_dicts(),
-        excluded=con.sql(
-            """SELECT n.series, s.source, n.status AS reason FROM series_notes n JOIN series s USING (series)
-               WHERE n.status <> 'used' ORDER BY n.series"""
-        )
-        .pl()
-        .to_dicts(),
+        facts=launch_facts(con).to_dicts(),
+        excluded=unused_series(con).to_dicts(),
         methods=_methods(),
     )
 
@@ -98,16 +93,32 @@ def publish(content: Any, con: duckdb.DuckDBPyConnection, site: Path) -> list[Pa
     _refuse_foreign(site)
     with disk_trouble(site):
         site.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(site)
         # Both folders have names of their own, so nothing of anyone else's is in the way of a rename.
         working = Path(tempfile.mkdtemp(prefix=f".{site.name}.", dir=site.parent))
         fresh, retired = working / "new", working / "old"
         try:
-            report.publish(content, fresh)
+            _write_pages(content, fresh)
             export_parquet(con, fresh / "data")
             _swap(fresh, site, retired)
         finally:
             shutil.rmtree(working, ignore_errors=True)
     return sorted(path for path in site.rglob("*") if path.is_file())
+
+
+def _clear_leftovers(site: Path) -> None:
+    """Take away the working folders of publications that were killed: ours alone, told by what is in them."""
+    for folder in site.parent.glob(f".{site.name}.*"):
+        inside = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
+        if inside <= {"new", "old"}:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_pages(content: Any, folder: Path) -> None:
+    try:
+        report.publish(content, folder)
+    except report.ContentError as error:
+        raise LongwaveError(str(error)) from error
 
 
 def _swap(fresh: Path, site: Path, retired: Path) -> None:
@@ -129,22 +140,12 @@ def _refuse_foreign(site: Path) -> None:
         raise UnusableHome(f"{site} is a file; name a folder")
 
 
-def standing_entries(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """The claims' entries of findings.json as last decided."""
-    rows = con.sql(
-        """SELECT result FROM verdicts QUALIFY row_number() OVER (PARTITION BY claim ORDER BY nth DESC) = 1
-           ORDER BY claim"""
-    ).fetchall()
-    return [json.loads(row[0]) for row in rows]
-
-
 def release_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Version, newest vintage, and digest of the captures' contents and the facts that the results were made from."""
-    contents = con.sql("SELECT capture || ' ' || content_sha256 FROM captures ORDER BY capture").fetchall()
     return {
         "version": metadata.version("longwave"),
         "newest_vintage": str(newest_vintage(con)),
-        "inputs_digest": digest_of(facts_digest(), *[str(row[0]) for row in contents]),
+        "inputs_digest": digest_of(facts_digest(), *capture_contents(con)),
     }
 
 
@@ -157,7 +158,7 @@ def write_report(home: Home, site: Path) -> list[Path]:
     """
     with reader(home) as con:
         freeze(con)
-        entries = standing_entries(con)
+        entries = standing_claims(con)
         if not entries:
             raise UnusableHome(f"no claim was decided in {home.root} yet; start with `longwave run`")
         return publish(assemble(con, entries, release_of(con)), con, site)

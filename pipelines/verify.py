@@ -11,14 +11,9 @@ from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.home import Home
+from longwave.warehouse.results import capture_contents, stated_by
 from longwave.warehouse.store import reader
 from longwave.warehouse.tidy import adopter_key_expression
-
-_STATED = """
-SELECT v.series, v.period_start, v.period_kind, v.value, v.served_flag
-FROM observation_versions v JOIN series s USING (series)
-WHERE s.source = $source AND s.measure IN $measures AND v.known_from <= $vintage AND v.known_to > $vintage
-"""
 
 
 def verify(home: Home, founding: Path) -> tuple[int, list[str]]:
@@ -43,13 +38,13 @@ def _verify_source(home: Home, founding: Path, source: str, rows: list[OriginalR
         return [str(refused)]
     problems = []
     with reader(home) as con:
-        held = {row[0] for row in con.execute("SELECT capture FROM captures WHERE source = ?", [source]).fetchall()}
+        held = {line.partition(" ")[0] for line in capture_contents(con)}
         for item in captures:
             if item.row.capture not in held:
                 problems.append(f"{item.row.capture}: not in the warehouse; run `longwave run`")
                 continue
             measures = item.frame["measure"].unique().to_list()
-            stated = con.sql(_STATED, params={"source": source, "measures": measures, "vintage": item.row.vintage}).pl()
+            stated = stated_by(con, source, measures, item.row.vintage)
             differing = _differing(source, spec.adopter_kind == "place", item.frame, stated)
             if differing:
                 problems.append(f"{item.row.capture}: {differing} values in the warehouse are not those of the capture")

@@ -69,7 +69,7 @@ AT_LEAST = {"first_1_percent": 1.0, "first_10_percent": 10.0}
 
 _COLUMNS = """
 SELECT o.series, o.medium, coalesce(m.family, o.medium) AS family, o.concept, o.adopter, o.adopter_key, o.place, o.unit,
-       o.unit_class, o.year, o.value, nullif(o.flags, '') AS flag, o.source, o.measure, {belongs} AS belongs
+       o.unit_class, o.adopter_kind, o.year, o.value, nullif(o.flags, '') AS flag, o.source, o.measure, {belongs} AS belongs
 FROM standing o LEFT JOIN media m USING (medium)
 """
 _OF_RECORD = """
@@ -116,13 +116,18 @@ def _observed(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(~pl.col("flag").fill_null("").str.contains("filler_zero"))
 
 
+def _outside(adopter_kind: str) -> str:
+    reasons = {"unmapped": "a name without a code", "technology": "not an adoption by people"}
+    return reasons.get(adopter_kind, "an aggregate or a former state")
+
+
 def left_out(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """Series of record that no panel can use, with the reason: not places or people, never at 1 %."""
     found: list[tuple[str, str]] = []
     for panel in PANELS.values():
         frame = _of_record(con, panel)
-        outside = "an aggregate or a former state" if panel.adopters == _PLACES else "not an adoption by people"
-        found += [(series, outside) for series in frame.filter(~pl.col("belongs"))["series"].unique().sort()]
+        outside = frame.filter(~pl.col("belongs")).unique("series").sort("series")
+        found += [(series, _outside(kind)) for series, kind in outside.select("series", "adopter_kind").iter_rows()]
     for name in PANELS:
         frame = levels(con, name)
         low = frame.group_by("series").agg(pl.col("value").max()).filter(pl.col("value") < AT_LEAST["first_1_percent"])
