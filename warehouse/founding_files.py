@@ -113,7 +113,7 @@ def write_rows(path: Path, frame: pl.DataFrame, before: pl.DataFrame | None, uni
 
 
 def _shortest(value: float) -> str:
-    whole = value.is_integer() and abs(value) < 1e15 and repr(value) != "-0.0"
+    whole = value.is_integer() and abs(value) < 1e15
     return str(int(value)) if whole else repr(value)
 
 

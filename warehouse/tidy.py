@@ -75,7 +75,9 @@ class CheckResult:
 def tidy(rows: pl.DataFrame) -> pl.DataFrame:
     """Columns, types and row order of a tidy frame: equal content gives an equal frame whatever order it came in."""
     missing = [pl.lit(None, pl.String).alias(name) for name in ("code", "flag") if name not in rows.columns]
-    return rows.with_columns(missing).select([pl.col(n).cast(t) for n, t in TIDY_SCHEMA.items()]).sort(TIDY_KEY)
+    typed = rows.with_columns(missing).select([pl.col(n).cast(t) for n, t in TIDY_SCHEMA.items()])
+    # −0 and 0 are equal and are written alike: one of them, or an unchanged zero would have two digests.
+    return typed.with_columns(pl.col("value") + 0.0).sort(TIDY_KEY)
 
 
 def content_digest(frame: pl.DataFrame) -> str:

@@ -1,7 +1,6 @@
 """The founding facts' own form: what is written comes back, and a damaged file is refused by name, row and rule."""
 
 import hashlib
-import math
 import shutil
 from datetime import date
 from pathlib import Path
@@ -145,12 +144,11 @@ def test_a_listed_edition_is_written_whole(tmp_path):
     assert lines(tmp_path, DAYS[1]) == ["code,entity,period,percent,flag", "NAM,,2000,1,"]
 
 
-@pytest.mark.parametrize("value", [0.1 + 0.2, 1 / 3, 1e-300, 1e15, 123456789012345678.0, 5e-324, -0.0, 1e22])
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1 / 3, 1e-300, 1e15, 123456789012345678.0, 5e-324, 0.0, 1e22])
 def test_a_value_comes_back_to_the_last_bit(tmp_path, value):
     rows = written(tmp_path, [made([year("Mu", None, 2000, value)])])
     ((row, back),) = read_source(tmp_path, rows, SPEC.measures)
     assert back["value"].item() == value
-    assert math.copysign(1, back["value"].item()) == math.copysign(1, value)
     verify_digest(tmp_path, row, back)
 
 
@@ -359,3 +357,13 @@ def test_the_values_carried_forward_in_the_embedded_facts_are_24_of_113_repeats(
     repeats = [key for key, value in shown.items() if shown.get((key[0], key[1] - 1)) == value]
     assert len(repeats) == 113
     assert {(entity, day.year) for entity, day in flagged.select("entity", "period_start").rows()} <= set(repeats)
+
+
+def test_a_negative_zero_is_a_zero(tmp_path):
+    """Equal numbers have one digest: else an unchanged zero would be no change and another content at once."""
+    plus, minus = (made([year("Mu", None, 1700, zero)]) for zero in (0.0, -0.0))
+    assert content_digest(named(plus)) == content_digest(named(minus))
+    rows = written(tmp_path, [plus, minus], "full")
+    for row, back in read_source(tmp_path, rows, SPEC.measures):
+        verify_digest(tmp_path, row, back)
+    assert content_digest(named(plus)) != content_digest(named(made([year("Mu", None, 1700, 1.0)])))
