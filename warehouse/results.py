@@ -79,12 +79,72 @@ def passed_on(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {str(row[0]) for row in con.execute("SELECT source FROM sources WHERE redistribute").fetchall()}
 
 
-def stated_by(con: duckdb.DuckDBPyConnection, source: str, measures: Sequence[str], vintage: date) -> pl.DataFrame:
-    """What the warehouse holds that a source said at a vintage: series, period_start, period_kind, value, served_flag."""
+def capture_row(con: duckdb.DuckDBPyConnection, capture: str) -> dict[str, Any] | None:
+    """The row of a capture, None where the warehouse has none of that name."""
+    rows: list[dict[str, Any]] = (
+        con.sql("SELECT * FROM captures WHERE capture = $capture", params={"capture": capture}).pl().to_dicts()
+    )
+    return rows[0] if rows else None
+
+
+def stated_in_scope(con: duckdb.DuckDBPyConnection, capture: str) -> pl.DataFrame | None:
+    """What the warehouse holds that a capture said, inside its scope: a tidy frame without code, entities adopter keys.
+
+    None where another capture of the same vintage and source replaced what it said.
+    """
+    later = con.execute(
+        """SELECT count(*) FROM captures c
+           JOIN captures o ON o.source = c.source AND o.vintage = c.vintage AND o.capture > c.capture
+           JOIN capture_scope a ON a.capture = c.capture JOIN capture_scope b ON b.capture = o.capture AND a.measure = b.measure
+           WHERE c.capture = ?""",
+        [capture],
+    ).fetchall()
+    if later[0][0]:
+        return None
     frame: pl.DataFrame = con.sql(
-        """SELECT v.series, v.period_start, v.period_kind, v.value, v.served_flag
-           FROM observation_versions v JOIN series s USING (series)
-           WHERE s.source = $source AND s.measure IN $measures AND v.known_from <= $vintage AND v.known_to > $vintage""",
-        params={"source": source, "measures": list(measures), "vintage": vintage},
+        """SELECT s.measure, s.adopter_key AS entity, v.period_start, v.period_kind, v.value, v.served_flag AS flag
+           FROM captures c JOIN capture_scope p USING (capture)
+           JOIN series s ON s.source = c.source AND s.measure = p.measure AND p.adopter_key IN ('*', s.adopter_key)
+           JOIN observation_versions v ON v.series = s.series AND v.known_from <= c.vintage AND v.known_to > c.vintage
+             AND (p.period_from IS NULL OR v.period_start >= p.period_from)
+             AND (p.period_to IS NULL OR v.period_start <= p.period_to)
+           WHERE c.capture = $capture""",
+        params={"capture": capture},
     ).pl()
     return frame
+
+
+def standing(
+    con: duckdb.DuckDBPyConnection, source: str, measures: Sequence[str] | None, vintage: date
+) -> pl.DataFrame:
+    """What a source is held to have said at a vintage, as a tidy frame whose entities are adopter keys.
+
+    Args:
+        con: a connection to the warehouse.
+        source: the source.
+        measures: which of its measures; None: all.
+        vintage: the date.
+
+    """
+    frame: pl.DataFrame = con.sql(
+        """SELECT s.measure, s.adopter_key AS entity, NULL::VARCHAR AS code, v.period_start, v.period_kind, v.value,
+                  v.served_flag AS flag
+           FROM observation_versions v JOIN series s USING (series)
+           WHERE s.source = $source AND ($measures IS NULL OR list_contains($measures, s.measure))
+             AND v.known_from <= $vintage AND v.known_to > $vintage
+           ORDER BY ALL""",
+        params={"source": source, "measures": None if measures is None else list(measures), "vintage": vintage},
+    ).pl()
+    return frame
+
+
+def capture_before(con: duckdb.DuckDBPyConnection, source: str, measure: str, vintage: date) -> date | None:
+    """Vintage of the newest capture at or before a date that speaks of a measure (of any, where it is empty)."""
+    rows = con.execute(
+        """SELECT max(c.vintage) FROM captures c
+           WHERE c.source = $source AND c.vintage <= $vintage
+             AND ($measure = '' OR EXISTS (
+                  SELECT 1 FROM capture_scope s WHERE s.capture = c.capture AND s.measure = $measure))""",
+        {"source": source, "measure": measure, "vintage": vintage},
+    ).fetchall()
+    return rows[0][0] if rows else None

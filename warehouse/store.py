@@ -20,7 +20,8 @@ import duckdb
 import polars as pl
 from longwave.warehouse.errors import UnusableHome
 from longwave.warehouse.home import Home, disk_trouble
-from longwave.warehouse.merge import MergeCounts, keep_recorded_at, merge, stash_former
+from longwave.warehouse.merge import MergeCounts, Scope, keep_recorded_at, merge, scope_rows, stash_former
+from longwave.warehouse.migrate import migrate, require_present, stored_version
 from longwave.warehouse.tables import SCHEMA_VERSION, TABLES, polars_schema
 from longwave.warehouse.views import VIEWS
 from longwave.warehouse.world import FACT_TABLES, load_fact
@@ -68,17 +69,27 @@ class Warehouse:
             renew_read_copy(self.home)
 
     def _adopt_schema(self) -> None:
+        """Make the tables of a new file, or bring an older one forward: a transaction of its own; an error closes the file."""
         fresh = not self.con.execute("SELECT 1 FROM information_schema.tables").fetchall()
-        if not fresh:
-            check_version(self.con, self.home)
+        version = 0 if fresh else stored_version(self.con, self.home.warehouse)
+        if version == SCHEMA_VERSION:
+            return
+        self.con.execute("BEGIN")
         if fresh:
-            self.con.execute("BEGIN")
-            for table in TABLES.values():
-                self.con.execute(table.ddl)
-            self.con.execute("CREATE TABLE longwave_version AS SELECT ?::INTEGER AS version", [SCHEMA_VERSION])
-            self._load_facts()
-            self.con.execute("COMMIT")
-            self.changed = True
+            self._make_tables()
+        else:
+            migrate(self.con, version, self.home.warehouse)
+        self._load_facts()
+        # Readers do not read an older format: if this run fails later, the next one renews their copy all the same.
+        with disk_trouble(self.home.root):
+            _stale(self.home).touch()
+        self.con.execute("COMMIT")
+        self.changed = True
+
+    def _make_tables(self) -> None:
+        for table in TABLES.values():
+            self.con.execute(table.ddl)
+        self.con.execute("CREATE TABLE longwave_version AS SELECT ?::INTEGER AS version", [SCHEMA_VERSION])
 
     def refresh_facts(self) -> None:
         """Make the tables of facts and the views equal to the reviewed files of this version of the code."""
@@ -122,7 +133,7 @@ class Warehouse:
     def merge_capture(
         self,
         capture: Mapping[str, Any],
-        scope: Sequence[tuple[str, str]],
+        scope: Sequence[Scope],
         series: pl.DataFrame,
         rows: pl.DataFrame,
     ) -> MergeCounts:
@@ -130,12 +141,16 @@ class Warehouse:
 
         Args:
             capture: a row of `captures` without counts and time.
-            scope: (measure, adopter key or *) pairs the capture speaks of.
+            scope: what the capture speaks of: (measure, adopter key or *), or with a span of periods (measure, adopter
+                key or *, first day of its first period, first day of its last; None: open).
             series: rows of `series`; new ones are added, known ones renewed.
             rows: series, measure, adopter_key, period_start, period_kind, value, served_flag.
 
         Returns:
             What changed against the vintage before.
+
+        Raises:
+            ValueError: the scope contradicts itself, or a row lies outside it.
 
         """
         source, identifier = capture["source"], capture["capture"]
@@ -149,8 +164,7 @@ class Warehouse:
             "recorded_at": datetime.fromisoformat(self.now),
         }
         self.insert("captures", pl.DataFrame([dict(capture) | counts], schema=polars_schema("captures")))
-        pairs = [(identifier, measure, adopter) for measure, adopter in scope]
-        self.insert("capture_scope", pl.DataFrame(pairs, schema=polars_schema("capture_scope"), orient="row"))
+        self.insert("capture_scope", scope_rows(identifier, scope))
         self.con.register("incoming", rows)
         with _duckdb_trouble(self.home):
             result = merge(self.con, source, identifier, self.now)
@@ -219,26 +233,15 @@ def _connect(home: Home) -> duckdb.DuckDBPyConnection:
     with disk_trouble(home.root):
         home.root.mkdir(parents=True, exist_ok=True)
     try:
-        return duckdb.connect(str(home.warehouse), config={"storage_compatibility_version": _STORAGE})
+        con = duckdb.connect(str(home.warehouse), config={"storage_compatibility_version": _STORAGE})
+        # DuckDB draws one of its own on standard output when a statement takes seconds: it would stand in a command's answer.
+        con.execute("SET enable_progress_bar = false")
+        return con
     except (duckdb.IOException, duckdb.SerializationException, duckdb.CatalogException) as error:
         raise UnusableHome(
             f"cannot open {home.warehouse}: {str(error).splitlines()[0]}. If another program has it open, close it; "
             "if it comes from a newer version, install that version; if it is damaged, move it away and run again"
         ) from error
-
-
-def check_version(con: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Refuse a warehouse written by a newer version of longwave, or a file that is not one of ours."""
-    try:
-        rows = con.execute("SELECT version FROM longwave_version").fetchall()
-    except duckdb.CatalogException as error:
-        raise UnusableHome(f"{home.warehouse} is not a warehouse of longwave; move it away and run again") from error
-    version = int(rows[0][0]) if rows else 0
-    if version > SCHEMA_VERSION:
-        raise UnusableHome(
-            f"{home.warehouse} has format {version}, newer than the {SCHEMA_VERSION} this version knows; "
-            "install the newer longwave, or set LONGWAVE_HOME to another folder"
-        )
 
 
 def _stale(home: Home) -> Path:
@@ -269,7 +272,7 @@ def reader(home: Home, as_of: str | None = None) -> Iterator[duckdb.DuckDBPyConn
         as_of: ISO date; the views without a date then show what was known on it.
 
     Raises:
-        UnusableHome: nothing was recorded yet, or the file is of a newer version.
+        UnusableHome: nothing was recorded yet, or the file is of a newer version, or of an older one.
 
     """
     if not home.read_copy.exists():
@@ -279,7 +282,8 @@ def reader(home: Home, as_of: str | None = None) -> Iterator[duckdb.DuckDBPyConn
     except (duckdb.IOException, duckdb.SerializationException) as error:
         raise UnusableHome(f"cannot open {home.read_copy}: {str(error).splitlines()[0]}") from error
     try:
-        check_version(con, home)
+        require_present(con, home.read_copy)
+        con.execute("SET enable_progress_bar = false")
         if as_of:
             con.execute("SET VARIABLE as_of = ?::DATE", [as_of])
         con.execute("SET enable_external_access = false")

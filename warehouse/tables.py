@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+RECORD_TYPES = ["response", "revisit", "request", "metadata", "warcinfo"]
 PERIOD_KINDS = ["year", "month", "date", "span"]
 VINTAGE_PRECISIONS = ["publisher", "download", "commit", "no later than", "undated"]
+SCOPES = ["full", "listed", "period"]
 INFINITY = "infinity"
 
 
@@ -53,8 +55,11 @@ class Captures(dy.Schema):
     content_sha256 = dy.String(regex="^[0-9a-f]{64}$", description="digest of the tidy rows read from it")
     reader_version = dy.Int32(description="version of the reader that made the tidy rows")
     scope = dy.String(
-        check=lambda c: c.is_in(["full", "listed"]),
-        description="full: what is absent is withdrawn; listed: only the adopters in it are spoken of",
+        check=lambda c: c.is_in(SCOPES),
+        description=(
+            "full: what is absent is withdrawn; listed: only the adopters in it are spoken of; "
+            "period: only the span of periods in it is"
+        ),
     )
     n_rows = dy.Int64(description="tidy rows in the capture")
     n_added = dy.Int64(description="values that no earlier vintage had")
@@ -69,6 +74,68 @@ class CaptureScope(dy.Schema):
     capture = dy.String(primary_key=True, description="the capture")
     measure = dy.String(primary_key=True, description="a measure it gives")
     adopter_key = dy.String(primary_key=True, description="an adopter it lists; * for all there are")
+    period_from = dy.Date(nullable=True, description="first day of the span it speaks of; null: from the beginning")
+    period_to = dy.Date(nullable=True, description="last first-day of the span it speaks of; null: without an end")
+
+
+class ArchiveRecords(dy.Schema):
+    """A record of the archive: where its bytes lie, and what they were on the wire."""
+
+    record = dy.String(
+        primary_key=True, description="WARC-Record-ID: a name-based UUID of source, address, time and bytes"
+    )
+    source = dy.String(description="the source it was fetched for")
+    record_type = dy.String(
+        check=lambda c: c.is_in(RECORD_TYPES),
+        description="response: bytes as served; revisit: the same bytes again; request, metadata, warcinfo",
+    )
+    url = dy.String(description="address asked; of a metadata record, what it is about")
+    final_url = dy.String(description="address that answered at the end of the redirects")
+    status = dy.Int32(nullable=True, description="HTTP status")
+    headers = dy.String(nullable=True, description="response headers as received: JSON list of name and value")
+    fetched_at = dy.Datetime(time_unit="us", description="when it was asked, UTC")
+    peer = dy.String(nullable=True, description="address connected to")
+    body_bytes = dy.Int64(nullable=True, description="size of the body as served, content-coding kept")
+    payload_bytes = dy.Int64(nullable=True, description="size of the body with the content-coding undone")
+    payload_sha256 = dy.String(
+        nullable=True, regex="^[0-9a-f]{64}$", description="digest of the body with the content-coding undone"
+    )
+    warc_digest = dy.String(nullable=True, description="WARC-Payload-Digest: base32 SHA-1 of the body as served")
+    refers_to = dy.String(nullable=True, description="the record whose bytes a revisit repeats")
+    file = dy.String(description="WARC file, relative to the archive")
+    offset = dy.Int64(description="where the record's compressed bytes begin in the file")
+    length = dy.Int64(min=1, description="how many compressed bytes it takes")
+    stored_sha256 = dy.String(regex="^[0-9a-f]{64}$", description="digest of those compressed bytes")
+    licence = dy.String(description="the source's terms at that time")
+
+
+class Answers(dy.Schema):
+    """What a source answered to one endpoint at one time, archived: accepted as a capture, or refused, or nothing new."""
+
+    answer = dy.String(
+        primary_key=True, description="source@vintage.time#digest; of an accepted one also the capture's identifier"
+    )
+    source = dy.String(description="the source that answered")
+    measure = dy.String(description="the one measure it gives; empty: all of the source's")
+    vintage = dy.Date(description="from when it is known to have stood at the source")
+    vintage_precision = dy.String(
+        check=lambda c: c.is_in(VINTAGE_PRECISIONS), description="as in captures: publisher or download"
+    )
+    served_at = dy.Datetime(
+        time_unit="us", description="when the publisher served it (to us, or to a web archive), UTC"
+    )
+    via = dy.String(description="direct, mirror, or the web archive it was recovered from")
+    url = dy.String(description="address of its first part")
+    original_bytes = dy.Int64(description="size of its parts, content-coding undone")
+    original_sha256 = dy.String(regex="^[0-9a-f]{64}$", description="digest of its parts")
+    parts = dy.String(description="JSON: name of each part and the record that holds its bytes")
+    status = dy.String(
+        check=lambda c: c.is_in(["new", "accepted", "refused", "repeated"]),
+        description="new: not read yet; repeated: other bytes, the same figures and vintage as before",
+    )
+    decided_by = dy.String(nullable=True, description="rule, or hand: accepted in spite of a check")
+    why = dy.String(nullable=True, description="why it was refused, or accepted by hand")
+    reader_version = dy.Int32(nullable=True, description="version of the reader that the decision rests on")
 
 
 class Series(dy.Schema):
@@ -82,13 +149,18 @@ class Series(dy.Schema):
     metric = dy.String(description="what is counted")
     unit = dy.String(description="unit of `value`")
     unit_class = dy.String(
-        check=lambda c: c.is_in(["share", "count", "money"]),
-        description="share: points; count: things; money",
+        check=lambda c: c.is_in(["share", "count", "money", "quantity"]),
+        description="share: points; count: things; money; quantity: an amount on a scale of its own, a power or an index",
     )
     population = dy.String(description="who or what the figure is about: households, adults, individuals, sets …")
     denominator = dy.String(nullable=True, description="what a share or rate is a part of")
     adopter = dy.String(description="display name")
-    adopter_kind = dy.String(description="country, territory, aggregate, former, technology, platform or unmapped")
+    adopter_kind = dy.String(
+        description=(
+            "country, territory, aggregate, former or unmapped, where adopters are places; else technology, platform, "
+            "journal, account (of whoever has one with a platform), station, service (a class of stations) or outlet"
+        )
+    )
     code = dy.String(
         nullable=True, description="ISO 3166-1 alpha-3, a World Bank aggregate or OWID code; null: unmapped"
     )
@@ -243,6 +315,8 @@ TABLES: dict[str, Table] = {
         Table("sources", Sources, "the present declaration; no history"),
         Table("captures", Captures, "vintage: from when the answer stood at the source"),
         Table("capture_scope", CaptureScope, "that of its capture"),
+        Table("archive_records", ArchiveRecords, "fetched_at: when it was asked"),
+        Table("answers", Answers, "vintage: from when the answer stood at the source"),
         Table("series", Series, "the present declaration; no history"),
         Table("observation_versions", ObservationVersions, "known_from to known_to, vintages"),
         Table("checks", Checks, "that of its capture"),

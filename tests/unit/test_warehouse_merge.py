@@ -15,30 +15,48 @@ MEASURES = ["share", "users"]
 ADOPTERS = ["AAA", "BBB"]
 YEARS = [2000, 2001]
 CELLS = st.sampled_from([None, None, (1.0, None), (2.0, None), (1.0, "carried_forward")])
+SPANS = st.sampled_from([(), (), (None, None), (2000, 2000), (2001, 2001), (None, 2000), (2001, None)])
+
+
+def day(year):
+    return date(year, 1, 1) if year else None
+
+
+def within(year, span):
+    begin, end = span or (None, None)
+    return (begin or year) <= year <= (end or year)
 
 
 @st.composite
 def captures(draw, vintages=None):
-    """Two to five captures: vintage (they may be equal), scope pairs, and rows inside the scope; absent rows withdraw."""
+    """Two to five captures: vintage (they may be equal), scope, and rows inside the scope; absent rows withdraw.
+
+    A scope is of every adopter or of some listed, and of all periods or, for each measure, of a span.
+    """
     made = []
     for number in range(draw(st.integers(2, 5))):
         vintage = vintages[number] if vintages else draw(st.sampled_from(DAYS))
         measures = draw(st.sampled_from([["share"], ["users"], MEASURES]))
         listed = draw(st.booleans())
         adopters = draw(st.sampled_from([["AAA"], ["BBB"], ADOPTERS])) if listed else ["*"]
-        spoken = [(m, a, y) for m in measures for a in (adopters if listed else ADOPTERS) for y in YEARS]
+        spans = {measure: draw(SPANS) for measure in measures}
+        named = adopters if listed else ADOPTERS
+        spoken = [(m, a, y) for m in measures for a in named for y in YEARS if within(y, spans[m])]
         rows = {key: said for key in spoken if (said := draw(CELLS))}
-        made.append((vintage, number, [(m, a) for m in measures for a in adopters], rows))
+        scope = [(m, a, *map(day, spans[m])) for m in measures for a in adopters]
+        made.append((vintage, number, scope, rows))
     return made
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
-    """The real writer on tables in memory; every example is a source of its own."""
+    """The real writer on tables in memory, in a transaction as it is used; every example is a source of its own."""
     writer = Warehouse(None)
     writer.con = duckdb.connect(":memory:")
     for table in TABLES.values():
         writer.con.execute(table.ddl)
+    writer.refresh_facts()
+    writer.con.execute("BEGIN")
     writer.examples = 0
     yield writer
     writer.con.close()
@@ -91,6 +109,13 @@ def versions(warehouse, source, *columns):
     return [tuple(str(value) if type(value) is date else value for value in row) for row in rows]
 
 
+def speaks_of(scope, key):
+    measure, adopter, year = key
+    return any(
+        m == measure and a in ("*", adopter) and within(year, [d and d.year for d in span]) for m, a, *span in scope
+    )
+
+
 def expected(source, made):
     """What the versions must be, by a second method: one key at a time, in plain Python."""
     result = []
@@ -98,7 +123,7 @@ def expected(source, made):
         standing, said_so_far = None, []
         for vintage, number, scope, rows in sorted(made, key=lambda c: c[:2]):
             said = rows.get(key)
-            if not {key[:2], (key[0], "*")} & set(scope) or (standing and standing[1] == said):
+            if not speaks_of(scope, key) or (standing and standing[1] == said):
                 continue
             if standing and standing[0] < vintage:
                 said_so_far.append((standing[0], vintage, *standing[1], standing[2]))
@@ -152,6 +177,43 @@ def test_counts_of_every_capture_do_not_depend_on_the_order_of_arrival(warehouse
     assert first == second
 
 
+def expected_revisions(source, made):
+    """Changes between what was observed after one vintage and after the next, one key at a time, in plain Python."""
+    found = []
+    for key in [(m, a, y) for m in MEASURES for a in ADOPTERS for y in YEARS]:
+        spoken = [(vintage, rows.get(key)) for vintage, _, scope, rows in sorted(made, key=lambda c: c[:2])
+                  if speaks_of(scope, key)]  # fmt: skip
+        last = dict(spoken)
+        before, known = None, False
+        for nth, (vintage, said) in enumerate(last.items()):
+            value = said[0] if said and not said[1] else None
+            if nth and value != before:
+                change = "withdrawn" if value is None else "revised" if before is not None else "added"
+                if change == "added" and known:
+                    change = "restored"
+                found.append((*key, str(vintage), before, value, change))
+            before, known = value, known or value is not None
+    return sorted(found, key=str)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=captures(), data=st.data())
+def test_the_revisions_are_the_differences_between_one_vintage_and_the_next(warehouse, made, data):
+    source = arrive(warehouse, made, data.draw(st.permutations(range(len(made)))))
+    rows = warehouse.con.execute(
+        """SELECT r.measure, s.adopter_key, r.year, r.revised_on, r.value_before, r.value, r.change, r.capture
+           FROM revisions r JOIN series s USING (series) WHERE r.source = ?""",
+        [source],
+    ).fetchall()
+    found = [tuple(str(value) if type(value) is date else value for value in row) for row in rows]
+    assert sorted([row[:-1] for row in found], key=str) == expected_revisions(source, made)
+    spoke = {f"{source}@{vintage}#{number}": (str(vintage), scope) for vintage, number, scope, _ in made}
+    for *key, revised_on, _, _, _, capture in found:
+        vintage, scope = spoke[capture]
+        assert vintage == revised_on, "the capture a revision names is of the vintage that made it"
+        assert speaks_of(scope, tuple(key)), "and spoke of it"
+
+
 KEY = ("share", "AAA", 2000)
 ALL = [("share", "*")]
 
@@ -168,6 +230,17 @@ def test_two_captures_of_one_vintage_keep_whose_value_it_was_when_a_third_comes_
         (*KEY, "2020-01-01", "2021-01-01", 1.0, f"{source}@2020-01-01#2"),
         (*KEY, "2021-01-01", "9999-12-31", 2.0, f"{source}@2021-01-01#1"),
     ]
+
+
+def test_a_value_changed_and_changed_back_in_one_vintage_is_no_revision(warehouse):
+    made = [
+        (DAYS[0], 0, ALL, {KEY: (1.0, None)}),
+        (DAYS[1], 1, ALL, {KEY: (2.0, None)}),
+        (DAYS[1], 2, ALL, {KEY: (1.0, None)}),
+    ]
+    source = arrive(warehouse, made, [0, 1, 2])
+    assert [row[-1] for row in versions(warehouse, source, "value")] == [1.0, 1.0]
+    assert warehouse.con.execute("SELECT * FROM revisions WHERE source = ?", [source]).fetchall() == []
 
 
 def test_a_withdrawn_value_that_returns_leaves_a_gap(warehouse):
@@ -194,6 +267,61 @@ def test_a_listed_capture_withdraws_only_what_it_lists(warehouse):
         ("share", "AAA", 2001, "9999-12-31"),
         (*other, "9999-12-31"),
     ]
+
+
+def test_a_capture_of_a_span_withdraws_only_inside_it(warehouse):
+    years = {("share", "AAA", year): (float(year), None) for year in (1999, 2000, 2001, 2002)}
+    span = [("share", "*", day(2000), day(2001))]
+    made = [(DAYS[0], 0, ALL, years), (DAYS[1], 1, span, {("share", "AAA", 2001): (1.0, None)})]
+    ends = [("1999", "9999-12-31"), ("2000", "2021-01-01"), ("2001", "2021-01-01"), ("2001", "9999-12-31")]
+    for order in ([0, 1], [1, 0]):
+        found = versions(warehouse, arrive(warehouse, made, order), "known_to")
+        assert [(str(year), end) for _, _, year, end in found] == [*ends, ("2002", "9999-12-31")]
+
+
+@pytest.mark.parametrize(
+    ("scope", "outside"),
+    [
+        ([("users", "*")], "share/AAA, 2000-01-01 to 2001-01-01"),
+        ([("share", "BBB")], "share/AAA, "),
+        ([("share", "*", day(2001), None)], "2000-01-01 to 2001-01-01"),
+        ([("share", "*", None, day(2000))], "2000-01-01 to 2001-01-01"),
+    ],
+    ids=["another measure", "another adopter", "before the span", "after the span"],
+)
+def test_rows_outside_the_scope_are_refused(warehouse, scope, outside):
+    """Merged, a key that is not spoken of would have two open versions."""
+    source = fresh_source(warehouse)
+    rows = {KEY: (1.0, None), ("share", "AAA", 2001): (1.0, None)}
+    with pytest.raises(ValueError, match=f"rows outside the scope it declares: .*{outside}"):
+        put(warehouse, source, (DAYS[0], 0, scope, rows))
+    assert versions(warehouse, source) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "what"),
+    [
+        ([("share", "*", day(2001), day(2000))], "a span ends before it begins"),
+        ([("share", "*"), ("share", "AAA", day(2000), None)], "an adopter stands beside"),
+    ],
+)
+def test_a_scope_that_contradicts_itself_is_refused(warehouse, scope, what):
+    with pytest.raises(ValueError, match=what):
+        put(warehouse, fresh_source(warehouse), (DAYS[0], 0, scope, {}))
+
+
+def test_a_late_capture_of_another_measure_leaves_the_later_ones_alone(warehouse):
+    """Measures that publishers serve apart arrive in any order: only those of one measure rest on each other."""
+    source = fresh_source(warehouse)
+    warehouse.con.execute("CREATE OR REPLACE TEMP TABLE statements AS SELECT 'nobody' AS said_by")
+    put(warehouse, source, (DAYS[2], 0, ALL, {KEY: (1.0, None)}))
+    put(warehouse, source, (DAYS[0], 1, [("users", "*")], {("users", "AAA", 2000): (7.0, None)}))
+    assert versions(warehouse, source, "known_from", "value") == [
+        (*KEY, "2022-01-01", 1.0),
+        ("users", "AAA", 2000, "2020-01-01", 7.0),
+    ]
+    replayed = warehouse.con.execute("SELECT DISTINCT said_by FROM statements").fetchall()
+    assert replayed == [("nobody",)], "nothing was read back and replayed"
 
 
 def test_counts_say_what_changed_against_the_vintage_before(warehouse):

@@ -124,6 +124,15 @@ def test_no_temporary_file_stays_behind(full):
     assert sorted(path.name for path in full.root.iterdir()) == ["warehouse.duckdb", "warehouse.read.duckdb"]
 
 
+def test_no_progress_bar_of_duckdbs_own_stands_in_a_commands_answer(full):
+    """It draws one on standard output when a statement takes seconds."""
+    setting = "SELECT current_setting('enable_progress_bar')"
+    with reader(full) as con:
+        assert con.execute(setting).fetchall() == [(False,)]
+    with Warehouse(full) as warehouse:
+        assert warehouse.con.execute(setting).fetchall() == [(False,)]
+
+
 # --- the sandbox -----------------------------------------------------------------------------------------------------
 
 
@@ -321,7 +330,7 @@ def test_the_data_dictionary_covers_every_column_of_the_file(full):
         held = con.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
         ).fetchall()
-    views = {"observations", "revisions", "carried_forward"}
+    views = {"observations", "revisions", "year_coverage", "carried_forward"}
     ours = {row for row in held if row[0] not in {*FACT_TABLES, *views, "longwave_version"}}
     assert set(dictionary.select("table", "column", "type").iter_rows()) == ours
     assert {row[0] for row in ours} == set(TABLES)

@@ -84,9 +84,129 @@ def test_every_series_has_its_code_and_name(home, three_editions):
     assert rows == [("internet", "users_share", "percent", "Iraq", "IRQ", WORLD, "left_truncated")]
 
 
-def test_revisions_show_the_value_before(home, three_editions):
-    sql = "SELECT year(period_start), value_before, value, revised_on FROM revisions ORDER BY ALL"
-    assert ask(home, sql)[1] == [(2015, 58.0, 16.8, "2023-04-12")]
+def test_the_plain_read_has_the_same_values_and_those_carried_forward(home, put, three_editions):
+    put((WORLD, "2026-01-29", {("Iraq", 2014): (13.0, "carried_forward"), ("Iraq", 2016): 20.0}))
+    sql = "SELECT year(period_start), value, served_flag, known_from FROM versions_as_of(DATE '{}') ORDER BY 1"
+    assert ask(home, sql.format("2022-12-31"))[1] == [(2015, 58.0, None, "2022-04-08")]
+    assert ask(home, sql.format("2022-04-07"))[1] == []
+    assert ask(home, sql.format("2026-01-29"))[1] == [
+        (2014, 13.0, "carried_forward", "2026-01-29"),
+        (2016, 20.0, None, "2026-01-29"),
+    ]
+    assert [row[:2] for row in values(home, "2026-01-29")] == [(2016, 20.0)]
+
+
+# --- revisions -------------------------------------------------------------------------------------------------------
+
+
+CHANGES = "SELECT year, value_before, value, change, revised_on FROM revisions ORDER BY revised_on, year"
+
+
+def test_revisions_show_what_stood_before_and_after(home, three_editions):
+    changed = [
+        (2014, None, 13.0, "added", "2023-04-12"),
+        (2015, 58.0, 16.8, "revised", "2023-04-12"),
+        (2015, 16.8, None, "withdrawn", "2025-11-30"),
+    ]
+    assert ask(home, CHANGES)[1] == changed
+    assert ask(home, CHANGES, "2025-11-29")[1] == changed[:2], "what was not known yet was not revised yet"
+    assert ask(home, CHANGES, "2023-04-11")[1] == []
+
+
+def test_a_revision_names_its_series_and_the_capture_that_made_it(home, three_editions):
+    sql = (
+        "SELECT series, source, measure, adopter, code, adopter_kind, period_start, period_kind, capture FROM revisions"
+    )
+    named = (f"{WORLD}/users_share/IRQ", WORLD, "users_share", "Iraq", "IRQ", "country", "2015-01-01", "year")
+    rows = ask(home, f"{sql} WHERE year = 2015 ORDER BY revised_on")[1]
+    assert [row[:-1] for row in rows] == [named, named]
+    assert [row[-1][: len(WORLD) + 11] for row in rows] == [f"{WORLD}@2023-04-12", f"{WORLD}@2025-11-30"]
+
+
+def test_a_value_that_comes_back_is_restored(home, put, three_editions):
+    put((WORLD, "2026-01-29", {("Iraq", 2014): 13.0, ("Iraq", 2015): 16.8}))
+    assert ask(home, CHANGES)[1][-1] == (2015, None, 16.8, "restored", "2026-01-29")
+
+
+def test_what_no_earlier_capture_spoke_of_is_not_added(home, put):
+    """The first list of an adopter, and the first of a measure, are first publications: no history was rewritten."""
+    put(
+        (US, "2020-01-01", {("Radio", 1930): 40.0}, {"scope": "listed"}),
+        (US, "2021-01-01", {("Radio", 1931): 50.0, ("Television", 1950): 9.0}, {"scope": "listed"}),
+    )
+    assert ask(home, CHANGES)[1] == [
+        (1930, 40.0, None, "withdrawn", "2021-01-01"),
+        (1931, None, 50.0, "added", "2021-01-01"),
+    ]
+
+
+def test_an_observation_that_is_carried_forward_from_now_on_is_withdrawn(home, put):
+    carried = (51.0, "carried_forward")
+    put(
+        (US, "2020-01-01", {("Tablet", 2016): 51.0, ("Tablet", 2017): carried}),
+        (US, "2021-01-01", {("Tablet", 2016): carried, ("Tablet", 2017): 51.0}),
+    )
+    assert ask(home, CHANGES)[1] == [
+        (2016, 51.0, None, "withdrawn", "2021-01-01"),
+        (2017, None, 51.0, "added", "2021-01-01"),
+    ]
+
+
+# --- coverage of a year ----------------------------------------------------------------------------------------------
+
+TEN = ["Iraq", "Iran", "Japan", "Kenya", "Latvia", "Mexico", "Nepal", "Oman", "Peru", "Qatar"]
+COVERAGE = "SELECT year, adopters, before, reported, complete FROM year_coverage ORDER BY source, measure, year"
+
+
+@pytest.mark.parametrize(("again", "complete"), [(7, False), (8, True)])
+def test_a_year_is_complete_when_four_in_five_of_the_year_before_reported(home, put, again, complete):
+    shown = {(name, 2020): 50.0 for name in TEN} | {(name, 2021): 60.0 for name in TEN[:again]}
+    put((WORLD, "2022-01-01", shown))
+    assert ask(home, COVERAGE)[1] == [(2020, 10, 0, None, None), (2021, again, 10, again / 10, complete)]
+
+
+def test_newcomers_do_not_stand_for_those_who_are_missing(home, put):
+    """Ten reported and ten report: other ones."""
+    put((WORLD, "2022-01-01", {(n, 2020): 50.0 for n in TEN[:5]} | {(n, 2021): 60.0 for n in TEN[4:]}))
+    assert ask(home, COVERAGE)[1] == [(2020, 5, 0, None, None), (2021, 6, 5, 0.2, False)]
+
+
+def test_neither_aggregates_nor_values_carried_forward_report(home, put):
+    shown = {(name, year): 50.0 for name in [*TEN, "World", "High income"] for year in (2020, 2021)}
+    shown |= {(name, 2021): (50.0, "carried_forward") for name in TEN[:3]}
+    put((WORLD, "2022-01-01", shown))
+    assert ask(home, COVERAGE)[1] == [(2020, 10, 0, None, None), (2021, 7, 10, 0.7, False)]
+
+
+def test_a_year_after_a_gap_has_nothing_to_be_held_against(home, put):
+    put((WORLD, "2022-01-01", {(name, year): 50.0 for name in TEN for year in (2018, 2020)}))
+    assert ask(home, COVERAGE)[1] == [(2018, 10, 0, None, None), (2020, 10, 0, None, None)]
+
+
+def test_coverage_is_that_of_the_vintage_read(home, put):
+    shown = {(name, 2020): 50.0 for name in TEN}
+    put(
+        (WORLD, "2022-01-01", shown | {(name, 2021): 60.0 for name in TEN[:2]}),
+        (WORLD, "2023-01-01", shown | {(name, 2021): 60.0 for name in TEN}),
+    )
+    assert ask(home, COVERAGE, "2022-06-30")[1][-1] == (2021, 2, 10, 0.2, False)
+    assert ask(home, COVERAGE)[1][-1] == (2021, 10, 10, 1.0, True)
+
+
+def test_of_monthly_figures_the_months_count(home, put):
+    """Five months of a year name every platform and are no year."""
+    put(("statcounter_social_gb", "2023-06-07", {("Facebook", 2022): 60.0, ("Twitter", 2022): 20.0}))
+    with Warehouse(home) as warehouse:
+        warehouse.con.execute(
+            """INSERT INTO observation_versions SELECT series, make_date(2021 + m // 12, 1 + m % 12, 1), 'month', known_from,
+               known_to, value, served_flag, capture, recorded_at FROM observation_versions, range(17) t(m)"""
+        )
+        warehouse.con.execute("DELETE FROM observation_versions WHERE period_kind = 'year'")
+        warehouse.changed = True
+    assert ask(home, COVERAGE)[1] == [(2021, 2, 0, None, None), (2022, 2, 2, 5 / 12, False)]
+
+
+# --- as of a date, refused -------------------------------------------------------------------------------------------
 
 
 def test_a_date_that_is_none_is_refused(home, three_editions):
