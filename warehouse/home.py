@@ -52,6 +52,16 @@ class Home:
         return self.root / "site"
 
     @property
+    def archive(self) -> Path:
+        """What the sources served, byte for byte."""
+        return self.root / "archive"
+
+    @property
+    def local(self) -> Path:
+        """A user's own files: observed, never published."""
+        return self.root / "local"
+
+    @property
     def runs(self) -> Path:
         """Run summaries: outside the site, free to read the clock."""
         return self.root / "runs"
