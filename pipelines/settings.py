@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Annotated
 
+from longwave.pipelines.addresses import ForbiddenAddress, Mirror, host_name
 from longwave.warehouse.founding_files import founding_folder
 from longwave.warehouse.home import Home, default_home
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_WORD = r"[!-'*-;=?A-~]+"
+_CONTACT = re.compile(rf"{_WORD}@{_WORD}\.{_WORD}|https?://[!-'*-;=?-~]+")
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -15,6 +23,13 @@ class Settings(BaseSettings):
 
     LONGWAVE_HOME: the folder of all state. LONGWAVE_WAIT: seconds to wait for another run. LONGWAVE_FOUNDING: founding
     facts other than the embedded ones.
+
+    LONGWAVE_CONTACT: a mail address or web page at which a publisher reaches whoever runs this; it stands in every
+    request. LONGWAVE_MIRROR: http://127.0.0.1:PORT, asked instead of the publishers, each under its own host's name.
+    LONGWAVE_MIRROR_HOSTS: names of other hosts a mirror may be at, separated by commas. LONGWAVE_HOST_INTERVAL: least
+    seconds between two requests to one host; 0: none. LONGWAVE_ATTEMPTS: how often an address is asked before giving up.
+    LONGWAVE_CONNECT_SECONDS, LONGWAVE_READ_SECONDS and LONGWAVE_TOTAL_SECONDS: how long to wait for a connection, for the
+    next bytes, and for an answer with all attempts.
     """
 
     model_config = SettingsConfigDict(env_prefix="LONGWAVE_")
@@ -22,6 +37,46 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home)
     wait: float = 60.0
     founding: Path = Field(default_factory=founding_folder)
+    contact: str = ""
+    # Before `mirror`, whose check needs it.
+    mirror_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    mirror: str = ""
+    host_interval: float = Field(default=1.0, ge=0, le=3600, allow_inf_nan=False)
+    attempts: int = Field(default=5, ge=1, le=20)
+    connect_seconds: Seconds = 10.0
+    read_seconds: Seconds = 30.0
+    total_seconds: Seconds = 300.0
+
+    @field_validator("mirror_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Names between commas, in the form in which they are compared."""
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple):
+            return value
+        try:
+            return tuple(host_name(str(name).strip()) for name in names if str(name).strip())
+        except ForbiddenAddress as wrong:
+            raise ValueError(f"{wrong}; give names of hosts, separated by commas") from wrong
+
+    @field_validator("mirror")
+    @classmethod
+    def _usable_mirror(cls, value: str, info: ValidationInfo) -> str:
+        """A mirror is on this machine or at a host named for it; anything else would hand all requests to a stranger."""
+        if value:
+            try:
+                Mirror.parse(value, info.data.get("mirror_hosts", ()))
+            except ForbiddenAddress as wrong:
+                raise ValueError(str(wrong)) from wrong
+        return value
+
+    @field_validator("contact")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        """Something to write to or to look at, and nothing that could end the header it stands in."""
+        if value and not _CONTACT.fullmatch(value):
+            raise ValueError("give a mail address or the address of a web page")
+        return value
 
     def house(self) -> Home:
         """The installation that these settings name."""
