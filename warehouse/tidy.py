@@ -40,6 +40,14 @@ UNITS: dict[str, tuple[str, float]] = {
     "copies": ("count", 1.0),
     "thousand_telephones": ("count", 1000.0),
     "thousand_computers": ("count", 1000.0),
+    "accounts": ("count", 1.0),
+    "followers": ("count", 1.0),
+    "million_subscribers": ("count", 1e6),
+    "stations": ("count", 1.0),
+    "documents": ("count", 1.0),
+    "citations": ("count", 1.0),
+    "kilowatts": ("quantity", 1.0),
+    "sjr_points": ("quantity", 1.0),
     "current_international_dollars": ("money", 1.0),
     "current_us_dollars": ("money", 1.0),
     "million_1990_international_dollars": ("money", 1e6),
@@ -96,7 +104,7 @@ def check_frame(
         source: whose capture it is.
         measures: what the source declares.
         vintage: no period may begin after it.
-        places_expected: whether entities are places (else technologies or platforms).
+        places_expected: whether entities are places (else technologies, platforms, journals, accounts …).
 
     Returns:
         One result a check, passed or not.
@@ -158,7 +166,9 @@ def _result(check: str, passed: bool, expected: str, found: str, blocking: bool 
 
 
 def _rows(check: str, bad: pl.DataFrame, expected: str) -> CheckResult:
-    rows = tuple(_describe(row) for row in bad.head(20).iter_rows(named=True))
+    # As text: a year such as 20233 is a date here and none in Python.
+    shown = bad.head(20).with_columns(pl.col("period_start").cast(pl.String))
+    rows = tuple(_describe(row) for row in shown.iter_rows(named=True))
     found = f"{bad.height} rows at fault" if bad.height else "none at fault"
     return CheckResult(check, bad.is_empty(), True, expected, found, rows)
 
@@ -197,7 +207,7 @@ def map_to_series(
         frame: an accepted tidy frame.
         source: its source.
         measures: the source's declared measures.
-        adopter_kind: `place`, `technology` or `platform`.
+        adopter_kind: `place`, `technology`, `platform`, `journal`, `account`, `station`, `service` or `outlet`.
         place: the one place all entities belong to, where entities are not places themselves.
 
     Returns:

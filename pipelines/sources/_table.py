@@ -20,15 +20,25 @@ def refused(name: str, rule: str, expected: str, found: str, rows: Iterable[str]
     return Refused(name, [Problem(rule, name, expected, found, tuple(rows))], _REMEDY)
 
 
-def decode(name: str, data: bytes) -> str:
+def decode(name: str, data: bytes, expected: str = "a delimited table") -> str:
     """Text of a file: UTF-8, byte order mark and CRLF folded; an empty file, an HTML page or NUL bytes are refused."""
+    if is_page(data):
+        raise refused(name, "text", expected, "an HTML page")
+    return utf_8(name, data, expected)
+
+
+def is_page(data: bytes) -> bool:
+    """Whether the bytes begin as an HTML or XML page does."""
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    return start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body"))
+
+
+def utf_8(name: str, data: bytes, expected: str) -> str:
+    """Text of a file of any form: UTF-8, byte order mark and CRLF folded; an empty file or NUL bytes are refused."""
     if not data.strip():
-        raise refused(name, "not empty", "a table", f"{len(data)} bytes without content")
+        raise refused(name, "not empty", expected, f"{len(data)} bytes without content")
     if b"\x00" in data:
         raise refused(name, "text", "UTF-8 text", "NUL bytes")
-    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
-        raise refused(name, "text", "a delimited table", "an HTML page")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

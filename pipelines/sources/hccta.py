@@ -7,10 +7,11 @@ single sets and copies. Values are kept in the publisher's unit; per head is com
 from __future__ import annotations
 
 import polars as pl
-from longwave.pipelines.sources._spec import Original, SourceSpec
+from longwave.pipelines.sources._spec import Original, SourceSpec, one_request
 from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
+_ADDRESS = "https://www.nber.org/hccta/hcctad.txt"
 VARIABLES: dict[str, Measure] = {
     "Radios": Measure("radios", "radio", "sets", "thousand_sets", "sets", None, 0, 1e6),
     "Televisions": Measure("televisions", "television", "sets", "sets", "sets", None, 0, 1e9),
@@ -65,7 +66,7 @@ SPECS = (
         title="Historical Cross-Country Technology Adoption Dataset",
         publisher="National Bureau of Economic Research; Diego Comin and Bart Hobijn",
         homepage="https://www.nber.org/research/data/historical-cross-country-technology-adoption-hccta-dataset",
-        url="https://www.nber.org/hccta/hcctad.txt",
+        url=_ADDRESS,
         allowed_hosts=("www.nber.org",),
         licence="free for research, cite the paper",
         citation=(
@@ -77,5 +78,7 @@ SPECS = (
         measures=tuple(VARIABLES.values()),
         reader=read,
         proven_on="2021-11-14",
+        endpoints=one_request(_ADDRESS, "text"),
+        refresh="yearly",
     ),
 )

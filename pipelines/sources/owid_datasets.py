@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import polars as pl
-from longwave.pipelines.sources._spec import Original, SourceSpec
+from longwave.pipelines.sources._measures import BROADBAND, HOUSEHOLD_ADOPTION, MOBILE, USERS, USERS_SHARE
+from longwave.pipelines.sources._spec import Original, SourceSpec, one_request
 from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
 from longwave.warehouse.tidy import Measure, tidy
 
@@ -26,6 +27,9 @@ def read(spec: SourceSpec, original: Original) -> pl.DataFrame:
     return tidy(from_years(rows, spec.measures[0].measure))
 
 
+_BANK = "World Bank (2015)"
+
+
 @dataclass(frozen=True)
 class _Dataset:
     source: str
@@ -37,13 +41,12 @@ class _Dataset:
     proven_on: str = "2018-09-21"
 
 
-_USERS = Measure("users", "internet", "users", "persons", "individuals", None, 0, 9e9)
 _DATASETS = (
     _Dataset(
         "owid_technology_diffusion",
         "Technology Diffusion - Comin and Hobijn (2004) and others",
         "Comin and Hobijn (2004), United States Census, Pew Research Center, Nielsen and others",
-        Measure("adoption", "reference", "adoption", "percent", "households", "households", 0, 100),
+        HOUSEHOLD_ADOPTION,
         "technology",
         "USA",
         "2022-06-21",
@@ -52,53 +55,30 @@ _DATASETS = (
         "owid_itu_internet_share",
         "Percentage of Individuals using the Internet (ICT) - ITU (2015)",
         "International Telecommunication Union (2015)",
-        Measure("users_share", "internet", "users_share", "percent", "individuals", "population", 0, 100),
+        USERS_SHARE,
     ),
     _Dataset(
         "owid_internet_users",
         "Number of internet users (OWID based on WB & UNWPP)",
         "World Bank and United Nations World Population Prospects",
-        _USERS,
+        USERS,
         proven_on="2019-01-18",
     ),
-    _Dataset(
-        "owid_wb_internet_users",
-        "Number of Internet Users by Country - World Bank (2015)",
-        "World Bank (2015)",
-        _USERS,
-    ),
-    _Dataset(
-        "owid_wb_mobile",
-        "Mobile cellular subscriptions - World Bank (2015)",
-        "World Bank (2015)",
-        Measure(
-            "mobile",
-            "mobile telephone",
-            "subscriptions",
-            "per_100_people",
-            "subscriptions",
-            "population",
-            0,
-            500,
-        ),
-    ),
-    _Dataset(
-        "owid_wb_broadband",
-        "Broadband Penetration by Country - World Bank (2015)",
-        "World Bank (2015)",
-        Measure("broadband", "broadband", "subscriptions", "per_100_people", "subscriptions", "population", 0, 120),
-    ),
+    _Dataset("owid_wb_internet_users", "Number of Internet Users by Country - World Bank (2015)", _BANK, USERS),
+    _Dataset("owid_wb_mobile", "Mobile cellular subscriptions - World Bank (2015)", _BANK, MOBILE),
+    _Dataset("owid_wb_broadband", "Broadband Penetration by Country - World Bank (2015)", _BANK, BROADBAND),
 )
 
 
 def _spec(data: _Dataset) -> SourceSpec:
     path = quote(f"datasets/{data.folder}/{data.folder}.csv")
+    address = f"https://raw.githubusercontent.com/owid/owid-datasets/master/{path}"
     return SourceSpec(
         source=data.source,
         title=data.folder,
         publisher=f"Our World in Data, owid-datasets; {data.origin}",
         homepage="https://github.com/owid/owid-datasets",
-        url=f"https://raw.githubusercontent.com/owid/owid-datasets/master/{path}",
+        url=address,
         allowed_hosts=("raw.githubusercontent.com",),
         licence="CC BY 4.0",
         citation=f"{data.origin}, compiled by Our World in Data: {data.folder}",
@@ -109,6 +89,8 @@ def _spec(data: _Dataset) -> SourceSpec:
         proven_on=data.proven_on,
         adopter_kind=data.adopter_kind,
         place=data.place,
+        endpoints=one_request(address, "csv"),
+        refresh="yearly",
     )
 
 

@@ -1,6 +1,7 @@
 """Households with television in the United States, 1950 to 1959, by two publishers who disagree for 1950.
 
-Seven years seen on secondary pages: each publisher is a source of its own, and nothing splices them.
+Seven years seen on secondary pages: each publisher is a source of its own, and nothing splices them. Neither serves the
+figures at an address, so nothing is fetched.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def _spec(source: str, title: str, publisher: str, citation: str, measures: tupl
         measures=measures,
         reader=read,
         proven_on=None,
+        refresh="never",
     )
 
 

@@ -1,46 +1,40 @@
-"""World Bank indicators in the two forms that past vintages survive in: the WDI package's tables and datahub's mirror.
+"""World Bank indicators: the API's pages, and the two forms that past vintages survive in.
 
-The WDI tables are `|`-delimited with every area and year; missing values are NA or nothing, while NA in iso2c is
-Namibia. Income groups have no iso3c there, so their names are mapped. The mirror leaves missing rows out.
+The tables of the WDI package are `|`-delimited with every area and year; missing is NA or nothing, while NA in iso2c is
+Namibia. Income groups have no iso3c there nor in the API, so names are mapped. The mirror at datahub leaves missing out.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
-from longwave.pipelines.sources._spec import Original, SourceSpec
+from longwave.pipelines.sources import _measures as shared
+from longwave.pipelines.sources._spec import Endpoint, Original, Part, SourceSpec
 from longwave.pipelines.sources._table import decode, from_years, numbers, read_table, refused, years
+from longwave.pipelines.sources._worldbank_api import endpoint, last_updated, read_pages
 from longwave.warehouse.tidy import Measure, tidy
 
 INDICATORS: dict[str, Measure] = {
-    "IT.NET.USER.ZS": Measure("users_share", "internet", "users_share", "percent", "individuals", "population", 0, 100),
-    "IT.CEL.SETS.P2": Measure(
-        "mobile", "mobile telephone", "subscriptions", "per_100_people", "subscriptions", "population", 0, 500
-    ),
-    "IT.NET.BBND.P2": Measure(
-        "broadband", "broadband", "subscriptions", "per_100_people", "subscriptions", "population", 0, 120
-    ),
-    "IT.MLT.MAIN.P2": Measure(
-        "landline", "telephone", "subscriptions", "per_100_people", "subscriptions", "population", 0, 200
-    ),
-    "SP.POP.TOTL": Measure("population", "covariate", "population", "persons", "people", None, 0, 1e10),
-    "NY.GDP.PCAP.PP.CD": Measure(
-        "gdp_per_head_ppp",
-        "covariate",
-        "gdp_per_head_ppp",
-        "current_international_dollars",
-        "people",
-        "people",
-        0,
-        1e6,
-    ),
-    "NY.GDP.PCAP.CD": Measure(
-        "gdp_per_head", "covariate", "gdp_per_head", "current_us_dollars", "people", "people", 0, 1e6
-    ),
+    "IT.NET.USER.ZS": shared.USERS_SHARE,
+    "IT.CEL.SETS.P2": shared.MOBILE,
+    "IT.NET.BBND.P2": shared.BROADBAND,
+    "IT.MLT.MAIN.P2": shared.LANDLINE,
+    "SP.POP.TOTL": shared.POPULATION,
+    "NY.GDP.PCAP.PP.CD": shared.GDP_PER_HEAD_PPP,
+    "NY.GDP.PCAP.CD": shared.GDP_PER_HEAD,
 }
 
 
 def read_wdi(_: SourceSpec, original: Original) -> pl.DataFrame:
-    """Tidy frame of one table of the WDI package."""
+    """Tidy frame of one indicator: the API's pages, or a table of the WDI package."""
+    if not original.parts:
+        return _read_package(original)
+    indicator, rows = read_pages(original, INDICATORS)
+    return tidy(from_years(rows, INDICATORS[indicator].measure))
+
+
+def _read_package(original: Original) -> pl.DataFrame:
     name, text = original.name, decode(original.name, original.data)
     header = text.split("\n", 1)[0].replace('"', "").split("|")
     indicators = [column for column in header if column in INDICATORS]
@@ -67,36 +61,40 @@ def read_datahub(_: SourceSpec, original: Original) -> pl.DataFrame:
 
 
 _PUBLISHER = "World Bank, World Development Indicators; telecommunication figures by the ITU"
-_GIVEN = ("IT.NET.USER.ZS", "IT.NET.BBND.P2", "SP.POP.TOTL")
+_spec = partial(SourceSpec, publisher=_PUBLISHER, licence="CC BY 4.0", cadence="yearly")
+_MIRROR = "https://raw.githubusercontent.com/datasets/world-development-indicators/main/indicators/{indicator}/data.csv"
+_BY_API = {i: m for i, m in INDICATORS.items() if i != "NY.GDP.PCAP.CD"}
+_MIRRORED = {i: m for i, m in INDICATORS.items() if i != "IT.NET.USER.ZS"}
 SPECS = (
-    SourceSpec(
+    _spec(
         source="wdi",
-        title="World Development Indicators, as tables of the WDI package",
+        title="World Development Indicators",
         homepage="https://data.worldbank.org/indicator",
         url="https://api.worldbank.org/v2/country/all/indicator/{indicator}?format=json&per_page=20000",
         allowed_hosts=("api.worldbank.org",),
-        citation="World Bank, World Development Indicators, edition of September 2024",
-        measures=tuple(INDICATORS[i] for i in _GIVEN),
+        citation="World Bank, World Development Indicators",
+        measures=tuple(_BY_API.values()),
         reader=read_wdi,
         proven_on="2024-09-30",
-        publisher=_PUBLISHER,
-        licence="CC BY 4.0",
-        cadence="yearly",
-        media_type="text/csv",
+        proven_form="tables of the WDI package",
+        endpoints=tuple(endpoint(i, m.measure) for i, m in _BY_API.items()),
+        dated=last_updated,
+        media_type="application/json",
     ),
-    SourceSpec(
+    _spec(
         source="worldbank_datahub",
         title="World Development Indicators, mirrored by datahub.io",
         homepage="https://github.com/datasets/world-development-indicators",
-        url="https://raw.githubusercontent.com/datasets/world-development-indicators/main/indicators/{indicator}/data.csv",
+        url=_MIRROR,
         allowed_hosts=("raw.githubusercontent.com",),
         citation="World Bank, World Development Indicators, mirrored by datahub.io",
-        measures=tuple(m for i, m in INDICATORS.items() if i != "IT.NET.USER.ZS"),
+        measures=tuple(_MIRRORED.values()),
         reader=read_datahub,
         proven_on="2026-07-01",
-        publisher=_PUBLISHER,
-        licence="CC BY 4.0",
-        cadence="yearly",
+        endpoints=tuple(
+            Endpoint((Part("data", _MIRROR.format(indicator=i.lower()), "csv"),), m.measure)
+            for i, m in _MIRRORED.items()
+        ),
         media_type="text/csv",
     ),
 )
