@@ -23,6 +23,12 @@ VERDICTS = (
     "undecided",
     "not testable with what is held",
 )
+PAGES = {
+    "index.html": "Findings",
+    "revisions.html": "Revisions",
+    "sources.html": "Sources",
+    "methods.html": "Methods",
+}
 CLAIM_KEYS = ("id", "claim", "verdict", "result_class", "threshold_status", "by", "caveats", "decided_on")
 BY_KEYS = ("panel", "role", "n", "clusters", "measure", "estimate", "interval", "level", "threshold", "holds")
 SOURCE_KEYS = (
@@ -61,7 +67,7 @@ class FigureBlock:
     ``alt`` says in a sentence or two what a reader who cannot see the figure should know.
     ``note`` says how to read it and what it leaves out (may be empty). ``source_ids`` name its sources.
     ``unit`` is the unit of the values, ``n`` what they rest on, in words ("14 countries", "n = 31 series").
-    ``line_columns`` name the columns that tell one line from another; guessed when empty.
+    ``line_columns`` name the columns that tell one line from another; guessed when empty. ``page`` is the file it stands on.
     """
 
     id: str
@@ -74,6 +80,7 @@ class FigureBlock:
     unit: str
     n: str | int
     line_columns: Sequence[str] = ()
+    page: str = "index.html"
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,10 @@ class SiteContent:
     ``citation``, ``redistribute`` (bool), ``first_year``, ``last_year``, ``rows`` and ``vintages``, dicts:
     ``vintage`` (ISO date), ``vintage_precision`` (how that date is known), ``url`` (of the original),
     ``size`` (bytes), ``sha256``, ``rows``, ``reader_version``, ``kind`` (``re-recorded`` where the figures
-    are held but not the file, else how the bytes are held).
+    are held but not the file, else how the bytes are held). Shown too when present: ``archived`` (the records
+    behind captures that were fetched: ``capture``, ``part``, ``url``, ``fetched_at``, ``payload_sha256``,
+    ``file``, ``offset``), ``refused`` (``vintage``, ``size``, ``sha256``, ``why``) and ``warnings``
+    (``vintage``, ``check``, ``expected``, ``found``).
 
     ``facts``: launch years, dicts with ``medium``, ``place``, ``year``, ``event``, ``citation``, ``url``,
     ``status`` (``verified`` | ``unverified``). ``excluded``: dicts with ``series``, ``source``, ``reason``.
@@ -163,6 +173,8 @@ def _figure_faults(content: SiteContent) -> list[str]:
     for block in content.figures:
         if not _IDENTIFIER.fullmatch(block.id):
             faults.append(f"figure {block.id!r}: an id is lower-case letters, digits, '-' and '_'")
+        if block.page not in PAGES:
+            faults.append(f"figure {block.id}: there is no page {block.page}; the pages are {', '.join(PAGES)}")
         unknown = sorted(set(block.source_ids) - known)
         if unknown:
             faults.append(f"figure {block.id}: sources {unknown} are not among the site's sources")

@@ -7,24 +7,23 @@ its drawing (`svg.py`, `figures/`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from longwave.reports import palette, svg, wording
-from longwave.reports.content import VERDICTS, ContentError, FigureBlock, SiteContent, check
+from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check
 from longwave.reports.figures import base
 from markupsafe import Markup
 
-__all__ = ["VERDICTS", "ContentError", "FigureBlock", "SiteContent", "publish"]
+__all__ = ["PAGES", "VERDICTS", "ContentError", "FigureBlock", "SiteContent", "publish"]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "base-uri 'none'"
 )
-PAGES = {"index.html": "Findings", "sources.html": "Sources", "methods.html": "Methods"}
 _DASHES = {"dash": "5 3", "dot": "1.5 2.5", "dashdot": "5 2.5 1.5 2.5"}
 
 
@@ -75,15 +74,19 @@ def _pages(content: SiteContent) -> dict[str, str]:
         "source_by_id": {str(source["source"]): source for source in sources},
         "lede": [part.strip() for part in content.lede.split("\n\n") if part.strip()],
         "claims": [wording.claim_view(claim) for claim in content.claims],
-        "sections": [
-            (heading, [_figure_view(block) for block in blocks])
-            for heading, blocks in wording.sections(content.figures)
-        ],
     }
     return {
-        page: environment.get_template(f"{page}.j2").render(shared, page=page, page_title=title)
+        page: environment.get_template(f"{page}.j2").render(
+            shared, page=page, page_title=title, sections=_sections(content.figures, page)
+        )
         for page, title in PAGES.items()
     }
+
+
+def _sections(figures: Sequence[FigureBlock], page: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the figures of one page under their headings."""
+    own = [block for block in figures if block.page == page]
+    return [(heading, [_figure_view(block) for block in blocks]) for heading, blocks in wording.sections(own)]
 
 
 def _environment() -> jinja2.Environment:

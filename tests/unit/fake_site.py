@@ -203,6 +203,19 @@ def sources(text: str) -> list[dict[str, object]]:
             "first_year": 1921,
             "last_year": 2024,
             "rows": 12045,
+            "archived": [
+                {
+                    "capture": f"{SOURCE}@2022-06-21.20220621080000#01234567",
+                    "part": "data",
+                    "url": text,
+                    "fetched_at": "2022-06-21 08:00:00",
+                    "payload_sha256": "0123456789abcdef" * 4,
+                    "file": f"{SOURCE}/{SOURCE}-2022.warc.gz",
+                    "offset": 512,
+                }
+            ],
+            "refused": [{"vintage": "2022-07-01", "size": 999, "sha256": "fedcba9876543210" * 4, "why": text}],
+            "warnings": [{"vintage": "2022-06-21", "check": "size", "expected": text, "found": text}],
         }
     ]
 

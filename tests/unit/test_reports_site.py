@@ -199,6 +199,9 @@ def test_sources_show_where_each_vintage_came_from(site):
     ):
         assert part in words
     assert "re-recorded, reader 1" in words
+    for part in (*fake_site.sources("x")[0]["archived"][0].values(), *fake_site.sources("x")[0]["refused"][0].values()):
+        shown = {999: "999 bytes", "fedcba9876543210" * 4: "fedcba987654"}.get(part, part)
+        assert str(shown) in words or shown == "x"
     assert "day, from the publisher's own update date" in words
 
 
@@ -222,13 +225,14 @@ def _with_claim(**changes):
     [
         (_with_figure(id="../escape"), "an id is lower-case letters"),
         (_with_figure(source_ids=["elsewhere"]), "elsewhere"),
+        (_with_figure(page="nowhere.html"), "no page nowhere.html"),
         (_closed(), "may not be passed on"),
         (_with_claim(verdict="true"), "verdict 'true'"),
         (_with_claim(by=[{"panel": "x"}]), "no 'estimate'"),
         (dataclasses.replace(fake_site.content(), sources=fake_site.sources("x") * 2), "given twice"),
         (dataclasses.replace(fake_site.content(), release={"version": "1"}), "no 'newest_vintage'"),
     ],
-    ids=["id", "source", "closed", "verdict", "by", "twice", "release"],
+    ids=["id", "source", "page", "closed", "verdict", "by", "twice", "release"],
 )
 def test_content_that_cannot_be_published_is_refused_before_anything_is_written(content, words, tmp_path):
     with pytest.raises(ContentError, match=re.escape(words)):
