@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import date
 from importlib import resources
 from typing import Any
@@ -18,13 +19,16 @@ import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines import find
 from longwave.pipelines.house import House
-from longwave.pipelines.observe import Observed, observe
+from longwave.pipelines.observe import Observed
+from longwave.pipelines.progress import step_done
 from longwave.pipelines.publish import release_of, write_report
+from longwave.pipelines.refresh import SourceOutcome, refresh_source
+from longwave.pipelines.rewriting import rewriting
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse import results
 from longwave.warehouse.errors import Refused
-from longwave.warehouse.export import newest_vintage, panel_captures
+from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
 from longwave.warehouse.panels import (
     ADOPTION_LINES,
     PANELS,
@@ -37,6 +41,7 @@ from longwave.warehouse.panels import (
     left_out,
     sources_behind,
 )
+from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
 from longwave.warehouse.world import FACT_TABLES, load_fact
@@ -75,13 +80,19 @@ def world(house: House) -> dg.MaterializeResult[None]:
     )
 
 
+def _keys(sources: list[str]) -> list[dg.AssetKey]:
+    return [dg.AssetKey(["sources", source]) for source in dict.fromkeys(sources)]
+
+
 def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
     key = dg.AssetKey(["sources", spec.source])
     check = dg.AssetCheckSpec(
         "accepted",
         asset=key,
-        blocking=True,
-        description="Every declared check of every capture: columns, keys, units, ranges, codes, digests.",
+        description=(
+            "Every declared check of every capture: columns, keys, units, ranges, codes, digests; of a new answer also its "
+            "bytes and what it changes. A refused answer is kept in the archive, and the figures stay as they were."
+        ),
     )
 
     @dg.asset(
@@ -89,52 +100,58 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         group_name="sources",
         owners=[OWNER],
         kinds={"duckdb", "csv"},
-        deps=[WORLD],
+        deps=[WORLD, *_keys([spec.reference] if spec.reference else [])],
         check_specs=[check],
         tags={f"medium/{m.medium.replace(' ', '_')}": "" for m in spec.measures if m.medium != "covariate"},
         description=f"{spec.title}. {spec.publisher}. Licence: {spec.licence}.",
     )
     def _observed(house: House) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-        rows = house.captures(spec.source)
-        inputs = {
-            "facts": facts_digest(),
-            "captures": folder_digest(house.founding / spec.source, repr(rows)),
-        }
-        step = step_key(("longwave.pipelines.observe", type(spec).__module__, spec.reader.__module__), inputs, {})
         try:
-            with Warehouse(house.home) as warehouse:
-                observed = observe(warehouse, spec, house.founding, rows, step)
+            recovered = house.recover_vintages(spec)
+            with house.held(spec.source) as held, Warehouse(house.home) as warehouse:
+                outcome, observed = refresh_source(warehouse, spec, held, house.fetcher)
                 table = results.captures_of(warehouse.con, spec.source)
         except Refused as refused:
             problems = {p.rule: f"{p.where}: expected {p.expected}, found {p.found}" for p in refused.problems}
             yield dg.AssetCheckResult(passed=False, asset_key=key, check_name="accepted", metadata=problems)
             raise
-        yield dg.AssetCheckResult(
-            passed=True,
-            asset_key=key,
-            check_name="accepted",
-            metadata={"warnings": "; ".join(observed.warnings) or "none"},
-        )
-        yield dg.MaterializeResult(asset_key=key, metadata=_source_metadata(observed, table))
+        if recovered is not None:
+            outcome.add(recovered)
+        step_done(outcome.line, outcome)
+        yield _accepted(key, outcome, observed)
+        yield dg.MaterializeResult(asset_key=key, metadata=_source_metadata(outcome, observed, table))
 
     return _observed
 
 
-def _source_metadata(observed: Observed, table: pl.DataFrame) -> dict[str, Any]:
+def _accepted(key: dg.AssetKey, outcome: SourceOutcome, observed: Observed) -> dg.AssetCheckResult:
+    """The check of a source with what each of its parts found; a refused answer is red and stops nothing."""
+    found = {check.check: f"{'held' if check.passed else 'failed'}: {check.found}" for check in observed.checks}
+    return dg.AssetCheckResult(
+        passed=outcome.outcome not in ("refused", "failed"),
+        asset_key=key,
+        check_name="accepted",
+        metadata={
+            "warnings": "; ".join(outcome.warnings) or "none",
+            "refused": "; ".join(outcome.refused) or "none",
+            "failures": "; ".join(outcome.failures) or "none",
+            **found,
+        },
+    )
+
+
+def _source_metadata(outcome: SourceOutcome, observed: Observed, table: pl.DataFrame) -> dict[str, Any]:
     return {
         "dagster/row_count": int(table["rows"].sum()),
         "changed": observed.changed,
         "vintages": table.height,
-        "newest vintage": str(table["vintage"].max()),
+        "newest vintage": str(table["vintage"].max()) if table.height else "none",
         "captures": preview(table, 20),
+        "outcome": asdict(outcome),
     }
 
 
 SOURCE_ASSETS = [_source_asset(spec) for spec in SOURCES.values()]
-
-
-def _keys(sources: list[str]) -> list[dg.AssetKey]:
-    return [dg.AssetKey(["sources", source]) for source in dict.fromkeys(sources)]
 
 
 def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: date) -> None:
@@ -238,6 +255,29 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+@dg.asset(
+    key=["findings", "revisions"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *_keys(list(SOURCES))],
+    description="How much histories get rewritten: what each vintage says of the figures of the one before, by age and arrival.",
+)
+def revisions(house: House) -> dg.MaterializeResult[None]:
+    """Compare every pair of consecutive vintages of every source."""
+    step = "findings/revisions"
+    with Warehouse(house.home) as warehouse:
+        frame = revision_frame(warehouse.con)
+        newest = frame["later"].max()
+        vintage = newest if isinstance(newest, date) else newest_vintage(warehouse.con)
+        inputs = {"frame": frame_digest(frame), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.rewriting",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, rewriting(frame), key, vintage)
+        return _result(warehouse, step, changed)
+
+
 SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
     "pooled": "All panels of 15 clusters or more, equally",
     **{medium: PANELS[panel].title for medium, (panel, _) in PERSISTENCE_PANELS.items()},
@@ -258,7 +298,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[adoption, information_by_age, persistence],
+    deps=[adoption, information_by_age, persistence, revisions],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:
@@ -293,6 +333,7 @@ def site(house: House) -> Iterator[dg.MaterializeResult[None]]:
         inputs = {
             "steps": digest_of(json.dumps(keys)),
             "claims": digest_of(json.dumps(results.standing_claims(con))),
+            "sources": digest_of(json.dumps(catalogue(con), default=str)),
             "templates": folder_digest(resources.files("longwave.reports"), ""),
         }
         key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release_of(con)))
@@ -312,5 +353,5 @@ def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
     }
 
 
-FINDING_ASSETS = [adoption, information_by_age, persistence]
+FINDING_ASSETS = [adoption, information_by_age, persistence, revisions]
 ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

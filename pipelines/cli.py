@@ -9,12 +9,15 @@ import json
 import os
 import sys
 import time
-from datetime import date
+from contextlib import nullcontext
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from longwave.pipelines import cli_capture
+from longwave.pipelines.console import console_of, outcome_of, write_summary
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home
@@ -37,6 +40,9 @@ founding_app = typer.Typer(
     no_args_is_help=True, help="The embedded facts: build them from original files, or check them."
 )
 app.add_typer(founding_app, name="founding")
+app.command()(cli_capture.refresh)
+app.command("export")(cli_capture.export)
+app.command("import")(cli_capture.import_)
 
 AsOf = Annotated[
     str | None,
@@ -50,10 +56,6 @@ class Form(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True, markup=False)
 
 
 def _date(text: str | None) -> str | None:
@@ -78,35 +80,42 @@ def run(
     that date, in a home of its own, and published to site-asof/DATE/.
     """
     from longwave.pipelines.engine import run_job
+    from longwave.pipelines.progress import listening
+    from longwave.pipelines.refresh import chosen
     from longwave.warehouse.lock import run_lock
 
-    if live:
-        raise typer.BadParameter(
-            "no source can be fetched yet: this version reads the embedded facts only", param_hint="--live"
-        )
     day = _date(as_of)
+    if live and day:
+        raise typer.BadParameter("what the sources say today is not what they said by a date", param_hint="--live")
     settings = Settings()
     home = settings.house().prepare()
     started = time.monotonic()
-    console = _console()
-    console.print("longwave: observing, finding, deciding, publishing …")
-    with run_lock(home.lock, settings.wait):
-        outcome = run_job(home, "run", day)
-    _write_summary(home, outcome, time.monotonic() - started)
+    console = console_of()
+    console.print(f"longwave: {'asking, ' if live else ''}observing, finding, deciding, publishing …")
+    told = listening(console, "sources", len(chosen([]))) if live else nullcontext()
+    with run_lock(home.lock, settings.wait), told:
+        outcome = run_job(home, "run", {"as_of": day or "", "live": live})
+    seconds = time.monotonic() - started
+    _write_summary(home, outcome, seconds)
     where = Home(home.root / "as-of" / day) if day else home
     site = (home.root / "site-asof" / day if day else home.site) / "index.html"
-    _print_run(console, outcome, where, site, time.monotonic() - started)
+    _print_run(console, outcome, where, site, seconds)
+    troubled = [step.asset for step in outcome.steps if outcome_of(step) in ("failed", "refused")]
+    if live and troubled:
+        console.print(f"  not renewed: {', '.join(troubled)}; their figures stand as they were")
+        raise typer.Exit(1)
 
 
 def _write_summary(home: Home, outcome: Any, seconds: float) -> None:
     summary = {
         "version": 1,
+        "command": "run",
         "run": outcome.run_id,
         "seconds": round(seconds, 3),
         "changed": outcome.changed,
         "steps": [step.asset for step in outcome.steps],
     }
-    (home.runs / f"{outcome.run_id}.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_summary(home, outcome.run_id, summary)
 
 
 def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: float) -> None:
@@ -132,40 +141,64 @@ def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: 
 
 @app.command()
 def sources(
-    probe: Annotated[bool, typer.Option("--probe", help="Try one live request each.")] = False,
+    probe: Annotated[bool, typer.Option("--probe", help="Try one live request each; nothing is kept.")] = False,
 ) -> None:
-    """Each source: licence, the date its reader was proven on a real response, newest vintage, coverage.
+    """Each source: licence, the date its reader was proven on a real response, newest vintage, coverage, freshness.
 
-    Before the first run only what a source declares is known: its years read "not observed yet". Fetches nothing.
+    Before the first run only what a source declares is known: its years read "not observed yet". Without --probe nothing is
+    asked of anyone. With it, each source is asked once and its answer read; the exit code is 1 if any did not do well.
     """
+    from longwave.pipelines.freshness import freshness
     from longwave.pipelines.sources import SOURCES
+    from longwave.warehouse.answers import sightings
     from longwave.warehouse.export import catalogue
     from longwave.warehouse.store import reader
 
     if probe:
-        raise typer.BadParameter(
-            "no source can be fetched yet: this version reads the embedded facts only", param_hint="--probe"
-        )
+        _probe()
+        return
     home = Settings().house()
     held: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
     if home.read_copy.exists():
         with reader(home) as con:
             held = {str(row["source"]): row for row in catalogue(con)}
-    table = Table("source", "licence", "proven on", "newest vintage", "years", "rows", "next", box=None, pad_edge=False)
+            seen = sightings(con)
+    columns = ("source", "licence", "proven on", "newest vintage", "years", "rows", "last asked", "state", "next")
+    table = Table(*columns, box=None, pad_edge=False)
     for spec in SOURCES.values():
         row = held.get(spec.source, {})
         vintages = row.get("vintages") or [{}]
         years = f"{row['first_year']}–{row['last_year']}" if row.get("first_year") else "not observed yet"
+        state = freshness(spec, seen.get(spec.source), datetime.now(UTC).date())
         table.add_row(
             spec.source,
             spec.licence + ("" if spec.redistribute else " (not passed on)"),
-            spec.proven_on or "never",
+            spec.proven or "never",
             vintages[-1].get("vintage", "–"),
             years,
-            str(row.get("rows", "–")),
-            spec.cadence,
+            str(row.get("rows") or "–"),
+            state.last_asked,
+            state.word,
+            state.next_due,
         )
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _probe() -> None:
+    from longwave.pipelines.fetch import Fetcher
+    from longwave.pipelines.probe import probe as ask_once
+    from longwave.pipelines.refresh import chosen
+    from longwave.pipelines.sources import SOURCES
+
+    console, bad = console_of(), 0
+    with Fetcher(Settings()) as fetcher:
+        for source in chosen([]):
+            found = ask_once(SOURCES[source], fetcher, datetime.now(UTC))
+            bad += not found.well
+            console.print(f"{source}: {'well' if found.well else 'not well'}: {found.said}", markup=False)
+    if bad:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -177,7 +210,8 @@ def query(
     """Ask the warehouse. Read-only and sandboxed: no files, no network, no settings.
 
     The view `observations` holds one row a series and period: medium, metric, unit, adopter, code, year, value, source,
-    vintage, flags. `revisions` holds every change. `longwave query "describe observations"` lists columns.
+    vintage, flags. `revisions` holds every change (added, revised, restored, withdrawn), `year_coverage` says which years are
+    complete, `observations_as_of(DATE)` reads at a date. `longwave query "describe observations"` lists columns.
     """
     from longwave.warehouse.ask import ask
 
@@ -218,28 +252,35 @@ def report(
     with run_lock(home.prepare().lock, settings.wait):
         target = (out or home.site).expanduser().resolve()
         files = write_report(home, target)
-    _console().print(f"{len(files)} files: {target / 'index.html'}")
+    console_of().print(f"{len(files)} files: {target / 'index.html'}")
 
 
 @app.command()
-def verify() -> None:
-    """Hold every observation against the capture it points to, and every founding fact against its recorded digest.
+def verify(
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Read only what changed, by size and times, since it was last found sound.")
+    ] = False,
+) -> None:
+    """Every byte of the archive against its digests, every founding fact and observation against the capture it points to.
 
-    Changes nothing. Each problem is a line that names the source or capture; with any of them the exit code is 1.
+    Changes nothing. Each problem is a line that names file and record, source or capture; with any of them the exit code
+    is 1.
     """
     from longwave.pipelines.verify import verify as verify_all
 
     settings = Settings()
-    home = settings.house()
-    checked, problems = verify_all(home, settings.founding)
-    console = _console()
-    for problem in problems:
-        console.print(problem, markup=False)
-    if problems:
-        console.print(f"{len(problems)} problems in {checked} captures")
+    found = verify_all(settings.house(), settings.founding, fast=fast)
+    console = console_of()
+    for line in [*found.problems, *found.explained]:
+        console.print(line, markup=False)
+    if found.problems:
+        console.print(
+            f"{len(found.problems)} problems in {found.captures} captures and {found.records} archived records"
+        )
         raise typer.Exit(1)
     console.print(
-        f"{checked} captures verified: every founding row against its digest, every version against its capture"
+        f"{found.captures} captures and {found.records} archived records verified: every byte against its digest, every "
+        "version against its capture" + ("; what had not changed since was passed over" if fast else "")
     )
 
 
@@ -256,7 +297,7 @@ def founding_build(
 
     settings = Settings()
     rows = build(_folder(folder), settings.founding)
-    _console().print(f"{len(rows)} originals re-recorded in {settings.founding}")
+    console_of().print(f"{len(rows)} originals re-recorded in {settings.founding}")
 
 
 @founding_app.command("check")
@@ -272,7 +313,7 @@ def founding_check(
 
     settings = Settings()
     differences = check(_folder(folder), settings.founding)
-    console = _console()
+    console = console_of()
     for difference in differences:
         console.print(difference, markup=False)
     if differences:

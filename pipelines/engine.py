@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,20 @@ class Outcome:
         return [step.asset for step in self.steps if step.changed]
 
 
-def run_job(home: Home, job: str, as_of: str | None = None) -> Outcome:
+def run_job(
+    home: Home, job: str, house: Mapping[str, Any] | None = None, sources: Sequence[str] | None = None
+) -> Outcome:
     """Execute a job of the code location in this process.
+
+    Args:
+        home: the installation.
+        job: its name.
+        house: configuration of the house: as_of, live, from_archive, per_year.
+        sources: only these sources of it; None: the whole job.
 
     Raises:
         LongwaveError: the expected failure that ended a step, as it was raised there.
+        KeyboardInterrupt: somebody interrupted it; what was committed stays.
 
     """
     prepare_dagster(home)
@@ -69,14 +78,17 @@ def run_job(home: Home, job: str, as_of: str | None = None) -> Outcome:
     from longwave.pipelines.definitions import defs
 
     config = {
-        "resources": {"house": {"config": {"as_of": as_of or ""}}},
+        "resources": {"house": {"config": dict(house or {})}},
         # The event log keeps everything; the terminal shows our own lines.
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     with dg.DagsterInstance.get() as instance:
         definition = _definitions(defs).resolve_job_def(job)
+        keys = None if sources is None else [dg.AssetKey(["sources", source]) for source in sources]
         try:
-            result = definition.execute_in_process(run_config=config, instance=instance, raise_on_error=True)
+            result = definition.execute_in_process(run_config=config, instance=instance, asset_selection=keys)
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None  # Dagster's name for it; the caller knows the usual one
         except Exception as error:
             expected = next((e for e in _causes(error) if isinstance(e, LongwaveError)), None)
             if expected is None:

@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
-from longwave.pipelines.observe import held_originals
+from longwave.pipelines.capture import Captured, recover
+from longwave.pipelines.fetch import Fetcher
+from longwave.pipelines.observe import Held, held_originals
+from longwave.pipelines.progress import receiving, say
+from longwave.pipelines.refresh import recover_vintages
 from longwave.pipelines.settings import Settings
+from longwave.pipelines.sources import SourceSpec
+from longwave.pipelines.wayback import Years
+from longwave.warehouse.answers import answers_of
+from longwave.warehouse.archive import Archive
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.home import Home
 from longwave.warehouse.lock import run_lock
-from pydantic import Field
+from longwave.warehouse.move import finish_import
+from longwave.warehouse.store import Warehouse, reader
+from pydantic import Field, PrivateAttr
 
 
 class House(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where a run reads and writes. Every run holds the run lock, whoever started it."""
+    """Where a run reads and writes, and whether it asks the sources. Every run holds the run lock, whoever started it."""
 
     as_of: str = Field(default="", description="read only what the sources said by this date (YYYY-MM-DD); empty: all")
+    live: bool = Field(default=False, description="ask the sources first; otherwise only what is held is read")
+    from_archive: str = Field(
+        default="", description="recover past vintages of these years from a web archive: 2012..2024"
+    )
+    per_year: bool = Field(default=False, description="one past vintage a year is enough")
+    _fetcher: Fetcher | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[House, None, None]:
-        """Hold the run lock for as long as the run needs the house."""
+        """Hold the run lock for as long as the run needs the house; adopt first what a killed run archived."""
         del context
         self.require_vintage()
         settings = Settings()
         home = settings.house().prepare()
-        with run_lock(home.lock, settings.wait):
+        with run_lock(home.lock, settings.wait), ExitStack() as stack:
+            finish_import(home)
+            if self.live or self.from_archive:
+                self._fetcher = stack.enter_context(Fetcher(settings, progress=receiving))
+                with Warehouse(home) as warehouse:
+                    recover(warehouse, Archive(home.archive))
             yield self
 
     @property
@@ -54,10 +75,34 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The founding facts in force."""
         return Settings().founding
 
+    @property
+    def fetcher(self) -> Fetcher | None:
+        """The way to the network, for a run that asks; past vintages are asked for apart."""
+        return self._fetcher if self.live else None
+
+    def recover_vintages(self, spec: SourceSpec) -> Captured | None:
+        """Bring the past vintages asked for, if any are, of one source."""
+        if not self.from_archive or self._fetcher is None:
+            return None
+        years = Years.parse(self.from_archive, per_year=self.per_year)
+        return recover_vintages(self.home, spec, self._fetcher, years, say)
+
     def captures(self, source: str) -> list[OriginalRow]:
-        """The captures held of a source that stood at the date read at."""
+        """The founding captures held of a source that stood at the date read at."""
         rows = [row for row in held_originals(self.founding) if row.source == source]
         return [row for row in rows if self.date is None or row.vintage <= self.date]
+
+    @contextmanager
+    def held(self, source: str) -> Generator[Held, None, None]:
+        """What is held of a source. As of a date: what the installation's own warehouse accepted by then."""
+        own = Settings().house()
+        rows, archive = self.captures(source), Archive(own.archive)
+        if self.date is None or not own.read_copy.exists():
+            yield Held(self.founding, rows, archive)
+            return
+        with reader(own) as con:
+            accepted = [a for a in answers_of(con, source) if a.status == "accepted" and a.vintage <= self.date]
+            yield Held(self.founding, rows, archive, (accepted, con))
 
     def require_vintage(self) -> None:
         """Refuse a date before the first vintage held.
@@ -66,6 +111,6 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
             LongwaveError: no source had said anything by then.
 
         """
-        first = min(row.vintage for row in held_originals(self.founding))
-        if self.date is not None and self.date < first:
+        first = min((row.vintage for row in held_originals(self.founding)), default=None)
+        if self.date is not None and first is not None and self.date < first:
             raise LongwaveError(f"no source held had said anything by {self.as_of}; the first vintage is of {first}")

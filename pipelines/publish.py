@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from longwave.models import claims, curves, forecasters, panels, persistence, ranks, ripeness
+from longwave.models import arrivals, claims, curves, forecasters, panels, persistence, ranks, revisions, ripeness
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
-from longwave.warehouse import merge, views
+from longwave.warehouse import merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
 from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
@@ -66,6 +66,16 @@ _METHODS: dict[str, tuple[Any, ...]] = {
     "What a forecast may see": (forecasters,),
     "Diffusion curves": (curves,),
     "Early lead and later rank": (persistence, ranks, ranks.partial_tau_b, persistence.persistence),
+    "How much histories get rewritten": (
+        revisions,
+        revisions.summary,
+        revisions.by_age,
+        revisions.since_first_published,
+        arrivals,
+        arrivals.arrival_thirds,
+        arrivals.latecomers,
+        revision_frames,
+    ),
     "Claims and verdicts": (claims,),
     "Launch years and levels": (warehouse_panels,),
     "What was known when": (merge, views),

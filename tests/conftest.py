@@ -56,7 +56,7 @@ def _record(warehouse, source, vintage, values, *, measure=None, scope="full", t
         "scope": scope,
         "n_rows": frame.height,
     }
-    return warehouse.merge_capture(capture, scope_of(row, spec, mapped.rows), mapped.series, mapped.rows)
+    return warehouse.merge_capture(capture, scope_of(scope, measure, spec, mapped.rows), mapped.series, mapped.rows)
 
 
 @pytest.fixture
@@ -107,7 +107,8 @@ class Built:
 
 def _environment(home=None, **env):
     clean = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    clean |= {"LOGNAME": USER, "USER": USER}
+    # Port 9 of this machine answers nobody: a test that forgets its own mirror asks no publisher.
+    clean |= {"LOGNAME": USER, "USER": USER, "LONGWAVE_MIRROR": "http://127.0.0.1:9", "LONGWAVE_ATTEMPTS": "1"}
     if home is not None:
         clean["LONGWAVE_HOME"] = str(home)
     return clean | {name: str(value) for name, value in env.items()}

@@ -28,6 +28,28 @@ _EXPORTS: dict[str, str] = {
 }
 
 
+# The records behind each capture that was fetched: the last step from a figure to its bytes.
+_ARCHIVED = """
+    SELECT c.source, c.capture, p.part, r.url, strftime(r.fetched_at, '%Y-%m-%d %H:%M:%S') AS fetched_at, r.payload_sha256,
+           b.file, b."offset"
+    FROM captures c JOIN answers a ON a.answer = c.capture,
+         LATERAL (SELECT unnest(json_keys(a.parts)) AS part) p
+    JOIN archive_records r ON r.record = json_extract_string(a.parts, '$."' || p.part || '"')
+    JOIN archive_records b ON b.record = coalesce(r.refers_to, r.record)
+    ORDER BY c.source, c.vintage, c.capture, p.part"""
+# The same bytes may be refused at every asking: they are told once.
+_REFUSED = """
+    SELECT source, answer, vintage::VARCHAR AS vintage, url, original_bytes AS size, original_sha256 AS sha256, why
+    FROM answers WHERE status = 'refused'
+    QUALIFY row_number() OVER (PARTITION BY source, measure, original_sha256 ORDER BY served_at) = 1
+    ORDER BY source, served_at, answer"""
+_WARNINGS = """
+    SELECT c.source, c.vintage::VARCHAR AS vintage, k."check", k.expected, k.found
+    FROM checks k JOIN captures c USING (capture) WHERE NOT k.passed
+    ORDER BY c.source, c.vintage, c.capture, k."check"
+"""
+
+
 def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
     """Write the exports and the data dictionary into `folder`; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,10 +77,19 @@ def catalogue(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
                   n_rows AS rows, n_added AS added, n_revised AS revised, n_withdrawn AS withdrawn, reader_version, kind
            FROM captures ORDER BY source, vintage, capture"""
     ).pl()
-    by_source = vintages.with_columns(pl.col("vintage").cast(pl.String)).partition_by("source", as_dict=True)
+    told = {
+        "vintages": vintages.with_columns(pl.col("vintage").cast(pl.String)),
+        "archived": con.sql(_ARCHIVED).pl(),
+        "refused": con.sql(_REFUSED).pl(),
+        "warnings": con.sql(_WARNINGS).pl(),
+    }
+    parts = {name: frame.partition_by("source", as_dict=True) for name, frame in told.items()}
     return [
         row
-        | {"vintages": by_source[(row["source"],)].drop("source").to_dicts() if (row["source"],) in by_source else []}
+        | {
+            name: by_source[(row["source"],)].drop("source").to_dicts() if (row["source"],) in by_source else []
+            for name, by_source in parts.items()
+        }
         for row in sources.iter_rows(named=True)
     ]
 

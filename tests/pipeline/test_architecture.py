@@ -99,6 +99,20 @@ def test_a_folder_uses_no_library_of_another_folders_work(root, folder, banned):
     assert [pair for pair in sorted(used) if pair[0] in banned] == []
 
 
+NETWORK = re.compile(
+    r"(aiohttp|asyncio|ftplib|http\.client|httpcore|httpx|requests|socket|socketserver|ssl|urllib\.request|urllib3)(\..+)?"
+)
+
+
+def test_only_the_fetcher_and_its_transport_touch_the_network(root):
+    touching = {
+        path.name
+        for path, tree in modules(root, "pipelines")
+        if any(NETWORK.fullmatch(name) for name in imported(tree))
+    }
+    assert touching == {"fetch.py", "transport.py"}
+
+
 def test_sql_stands_in_the_warehouse_alone(root):
     found = [
         f"{path}: {text[:60]}"
@@ -234,9 +248,10 @@ def test_a_changed_module_changes_the_keys_of_the_steps_that_use_it(root, tmp_pa
 
 def test_every_step_names_the_code_it_follows_from(root):
     """Each key of an asset names modules, and each of them is there."""
-    ((_, tree),) = [pair for pair in modules(root, "pipelines") if pair[0].name == "assets.py"]
+    trees = [tree for path, tree in modules(root, "pipelines") if path.name in ("assets.py", "refresh.py")]
     calls = [
         node
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "step_key"
     ]

@@ -91,7 +91,7 @@ def test_the_wheel_runs_elsewhere(installed, longwave):
     for arguments, said in (
         (["query", "select count(*) n from observations where medium = 'radio'", "--format", "csv"], "n\n"),
         (["sources"], "owid_technology_diffusion"),
-        (["verify"], "captures verified"),
+        (["verify"], "archived records verified"),
     ):
         result = longwave(arguments, program=installed.program, cwd=installed.cwd, **installed.settings)
         assert result.returncode == 0, result.stderr

@@ -16,8 +16,9 @@ import dagster as dg
 import duckdb
 import polars as pl
 import pytest
-from longwave.pipelines.observe import observe, read_founding
+from longwave.pipelines.observe import Held, observe, read_founding
 from longwave.pipelines.sources import SOURCES
+from longwave.warehouse.archive import Archive
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.founding_files import file_of, read_originals, read_source, write_originals
 from longwave.warehouse.founding_files import named as named_rows
@@ -241,7 +242,7 @@ def test_an_unknown_name_is_left_out_of_every_panel(home_copy, founding):
     add_rows(founding, source, "users_share", ATLANTIS)
     rows = [row for row in read_originals(founding) if row.source == source]
     with Warehouse(Home(home_copy)) as warehouse:
-        observe(warehouse, SOURCES[source], founding, rows, "a key of its own")
+        observe(warehouse, SOURCES[source], Held(founding, rows, Archive(home_copy / "archive")), "a key of its own")
     with reader(Home(home_copy)) as con:
         held = con.execute("SELECT count(*) FROM observations WHERE adopter = 'Atlantis'").fetchall()
         freeze(con)
@@ -409,8 +410,8 @@ def test_a_lock_left_by_a_process_that_is_gone_holds_nobody_up(longwave, home_co
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "--live"], "embedded facts only"),
-        (["sources", "--probe"], "embedded facts only"),
+        (["run", "--live", "--as-of", "2024-06-30"], "by a date"),
+        (["refresh", "nobody"], "no source is called nobody"),
         (["run", "--as-of", "2024-13-01"], "YYYY-MM-DD"),
         (["query", "select 1", "--as-of", "yesterday"], "YYYY-MM-DD"),
         (["query", "select 1", "--format", "xml"], "xml"),

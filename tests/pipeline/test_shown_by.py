@@ -50,8 +50,9 @@ def test_the_counts_of_revisions_are_those_of_the_versions_themselves(full_home,
         ("2019-07-27", True, 70),
     ]
     assert query(
-        full_home.home, "select count(*) n from revisions where series like 'owid_technology_diffusion/%'"
-    ) == [{"n": 11}]
+        full_home.home,
+        "select change, count(*) n from revisions where source = 'owid_technology_diffusion' group by 1 order by 1",
+    ) == [{"change": "added", "n": 59}, {"change": "revised", "n": 11}]
 
 
 def test_the_download_of_twelve_technologies_withdraws_nothing(full_home, query):
