@@ -102,7 +102,8 @@ class SiteContent:
     are held but not the file, else how the bytes are held). Shown too when present: ``archived`` (the records
     behind captures that were fetched: ``capture``, ``part``, ``url``, ``fetched_at``, ``payload_sha256``,
     ``file``, ``offset``), ``refused`` (``vintage``, ``size``, ``sha256``, ``why``) and ``warnings``
-    (``vintage``, ``check``, ``expected``, ``found``).
+    (``vintage``, ``check``, ``expected``, ``found``),
+    and ``proven_on``: on which real response its reader was proven, or None.
 
     ``facts``: launch years, dicts with ``medium``, ``place``, ``year``, ``event``, ``citation``, ``url``,
     ``status`` (``verified`` | ``unverified``). ``excluded``: dicts with ``series``, ``source``, ``reason``.

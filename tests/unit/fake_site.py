@@ -203,6 +203,7 @@ def sources(text: str) -> list[dict[str, object]]:
             "first_year": 1921,
             "last_year": 2024,
             "rows": 12045,
+            "proven_on": None,
             "archived": [
                 {
                     "capture": f"{SOURCE}@2022-06-21.20220621080000#01234567",

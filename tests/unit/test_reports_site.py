@@ -199,6 +199,7 @@ def test_sources_show_where_each_vintage_came_from(site):
     ):
         assert part in words
     assert "re-recorded, reader 1" in words
+    assert "unverified: written after the publisher’s documentation" in words
     for part in (*fake_site.sources("x")[0]["archived"][0].values(), *fake_site.sources("x")[0]["refused"][0].values()):
         shown = {999: "999 bytes", "fedcba9876543210" * 4: "fedcba987654"}.get(part, part)
         assert str(shown) in words or shown == "x"
