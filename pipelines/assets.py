@@ -22,12 +22,12 @@ from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
 from longwave.pipelines.publish import release_of, write_report
-from longwave.pipelines.refresh import SourceOutcome, refresh_source
+from longwave.pipelines.refresh import SourceOutcome, of_one_source, refresh_source
 from longwave.pipelines.rewriting import rewriting
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse import results
-from longwave.warehouse.errors import Refused
+from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
 from longwave.warehouse.panels import (
     ADOPTION_LINES,
@@ -106,17 +106,25 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         description=f"{spec.title}. {spec.publisher}. Licence: {spec.licence}.",
     )
     def _observed(house: House) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+        observed = Observed(spec.source, changed=False)
         try:
             recovered = house.recover_vintages(spec)
             with house.held(spec.source) as held, Warehouse(house.home) as warehouse:
                 outcome, observed = refresh_source(warehouse, spec, held, house.fetcher)
                 table = results.captures_of(warehouse.con, spec.source)
+            if recovered is not None:
+                outcome.add(recovered)
         except Refused as refused:
             problems = {p.rule: f"{p.where}: expected {p.expected}, found {p.found}" for p in refused.problems}
             yield dg.AssetCheckResult(passed=False, asset_key=key, check_name="accepted", metadata=problems)
             raise
-        if recovered is not None:
-            outcome.add(recovered)
+        except LongwaveError as error:
+            if not of_one_source(error):
+                raise
+            # What this source was about to change is taken back; the others go on.
+            outcome = SourceOutcome(spec.source, "failed", failures=[str(error)])
+            with Warehouse(house.home) as warehouse:
+                table = results.captures_of(warehouse.con, spec.source)
         step_done(outcome.line, outcome)
         yield _accepted(key, outcome, observed)
         yield dg.MaterializeResult(asset_key=key, metadata=_source_metadata(outcome, observed, table))

@@ -1,20 +1,19 @@
 """Capture: ask the endpoints of one source, archive what came, and write down what the answer is and how old.
 
 Belongs here: from a source's declaration to rows of `answers`. Does not belong here: the network (`fetch`), the bytes on
-disk (`longwave.warehouse.archive`), reading and judging what they say (`observe`).
+disk (`longwave.warehouse.archive`), reading and judging what they say, and from when it stands (`observe`).
 
-The archive is written and synced before the index commits, so that what the index acknowledges is there. What was archived
-and not acknowledged (a run that was killed) is adopted by the next one. An answer is dated by the publisher's own update
-date where it states one. A publisher that changes figures under an unchanged date has them dated by the day they were
-served: its date cannot be when the source first showed them.
+The archive is written and synced before the index commits, so that what the index acknowledges is there. An answer's bytes
+and its manifest are one write, and what was archived and not acknowledged (a run that was killed) is adopted by the next
+run. The same bytes again are a revisit in the archive, a row in the index, and no manifest.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from longwave.pipelines.bodies import check_body
 from longwave.pipelines.fetch import Fetcher, FetchFailed
@@ -22,8 +21,8 @@ from longwave.pipelines.sources import SourceSpec
 from longwave.pipelines.sources._spec import Endpoint, Original, Part
 from longwave.warehouse import answers as index
 from longwave.warehouse.answers import Answer
-from longwave.warehouse.archive import Archive, NotArchivable
-from longwave.warehouse.errors import LongwaveError, Refused
+from longwave.warehouse.archive import Archive, ArchiveDamaged, NotArchivable
+from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.exchange import Exchange, StoredRecord
 from longwave.warehouse.home import Home
 from longwave.warehouse.store import Warehouse
@@ -57,6 +56,12 @@ class Captured:
     requests: int = 0
     received: int = 0
 
+    def add(self, came: Came, answer: Answer) -> None:
+        """Count an answer in."""
+        self.answers.append(answer)
+        self.requests += len(came.exchanges)
+        self.received += sum(len(exchange.body) for exchange in came.exchanges)
+
 
 def recover(warehouse: Warehouse, archive: Archive) -> list[str]:
     """Adopt what a killed run archived and never acknowledged; returns a line for each adopted record."""
@@ -64,15 +69,15 @@ def recover(warehouse: Warehouse, archive: Archive) -> list[str]:
     index.index_records(warehouse, adopted)
     for record in adopted:
         if record.record_type == "metadata":
-            _adopt_note(warehouse, archive.body_of_note(record))
+            _adopt_note(warehouse, archive.body_of_note(record), record.record)
     return [f"{record.file}: {record.record_type} of {record.url} adopted" for record in adopted]
 
 
-def _adopt_note(warehouse: Warehouse, body: Mapping[str, object]) -> None:
+def _adopt_note(warehouse: Warehouse, body: Mapping[str, object], record: str) -> None:
     if "accepted" in body:
         index.accept_by_hand(warehouse, str(body["accepted"]), str(body["why"]))
     elif "answer" in body:
-        index.add_answers(warehouse, [index.answer_of_manifest(body)])
+        index.add_answers(warehouse, [index.answer_of_manifest(body, record)])
 
 
 def capture_source(warehouse: Warehouse, archive: Archive, spec: SourceSpec, fetcher: Fetcher, now: Now) -> Captured:
@@ -90,12 +95,9 @@ def capture_source(warehouse: Warehouse, archive: Archive, spec: SourceSpec, fet
     for endpoint in spec.endpoints:
         try:
             came = ask(warehouse, archive, spec, endpoint, fetcher, now)
-        except (FetchFailed, NotArchivable) as failure:
+            result.add(came, keep(warehouse, archive, spec, came))
+        except (FetchFailed, NotArchivable, ArchiveDamaged) as failure:
             result.failures.append(str(failure))
-            continue
-        result.requests += len(came.exchanges)
-        result.received += sum(len(exchange.body) for exchange in came.exchanges)
-        result.answers.append(keep(warehouse, archive, spec, came))
     return result
 
 
@@ -124,108 +126,115 @@ def ask(
         )
         parts.append((part, exchanges))
         if len(parts) == 1 and endpoint.further is not None:
-            unchanged = exchanges[-1].status == 304 and last is not None
-            first = index.payload_of(warehouse.con, archive, last) if unchanged and last else exchanges[-1].payload
-            queue += endpoint.further(day, first)
+            queue += endpoint.pages(day, whole(warehouse, archive, spec, exchanges[-1]).payload)
     return Came(endpoint, tuple(parts), parts[0][1][-1].fetched_at)
 
 
+def whole(warehouse: Warehouse, archive: Archive, spec: SourceSpec, exchange: Exchange) -> Exchange:
+    """An exchange with the payload it stands for: its own, or that of the answer which it says has not changed.
+
+    Raises:
+        NotArchivable: it says 304 and nothing is held that it could mean.
+
+    """
+    if exchange.status != 304:
+        return exchange
+    last = index.last_answer_at(warehouse.con, spec.source, exchange.url)
+    if last is None:
+        raise NotArchivable(f"{exchange.url} says 304, not modified, and nothing that it could repeat is held")
+    return index.guarded_answer(warehouse.con, archive, last)
+
+
 def keep(warehouse: Warehouse, archive: Archive, spec: SourceSpec, came: Came) -> Answer:
-    """Archive the exchanges of one endpoint, index them, and add the answer; the bytes are synced before this returns."""
+    """Archive the exchanges of one endpoint with their manifest, index them, and add the answer.
+
+    The bytes are synced before this returns.
+
+    Raises:
+        NotArchivable: an exchange cannot be written down.
+        ArchiveDamaged: what an unchanged answer repeats is not what it was.
+
+    """
     con = warehouse.con
+    complete = {part.name: whole(warehouse, archive, spec, exchanges[-1]) for part, exchanges in came.parts}
+    known = index.answers_of(con, spec.source)
+    checks = _checks(came, complete)
+    answer = _guarded(_answer(spec, came, {name: exchange.payload for name, exchange in complete.items()}), checks)
+    if twin := next((a for a in known if a.answer == answer.answer), None):
+        return twin  # a web archive redirected two requests to one capture
+    before = index.newest_of(known, answer.measure, answer.served_at)
+    again = before is not None and before.original_sha256 == answer.original_sha256
+    if again and before is not None:
+        answer = _as_before(answer, before)
+
+    def told(rows: Sequence[StoredRecord]) -> Mapping[str, object] | None:
+        nonlocal answer
+        answer = replace(answer, parts={name: row.record for name, row in _records_of(came, rows).items()})
+        return None if again else answer.told()
+
     stored = archive.append(
         spec.source,
         came.exchanges,
         licence=spec.licence,
         held=lambda digest: index.held_payload(con, spec.source, digest),
         last=lambda url: index.last_answer_at(con, spec.source, url),
+        told=told,
     )
     index.index_records(warehouse, stored)
-    parts = _records_of(came, stored)
-    made, known = _answer(warehouse, archive, spec, came, parts), index.answers_of(con, spec.source)
-    if twin := next((a for a in known if a.answer == made.answer), None):
-        return twin  # a web archive redirected two requests to one capture
-    before = index.newest_of(known, made.measure, made.served_at)
-    if before is not None and before.original_sha256 == made.original_sha256:
-        answer = _as_before(made, before)
-    else:
-        checks = _checks(came)
-        answer = _guarded(made, checks)
-        note = archive.note(spec.source, list(parts.values()), answer.manifest(), came.served_at, licence=spec.licence)
-        index.index_records(warehouse, [note])
-        index.record_checks(warehouse, answer.answer, checks)
+    answer = replace(answer, manifest=None if again else stored[-1].record)
     index.add_answers(warehouse, [answer])
+    if not again:
+        index.record_checks(warehouse, answer.answer, checks)
     return answer
 
 
-def _records_of(came: Came, stored: Sequence[StoredRecord]) -> dict[str, StoredRecord]:
+def _records_of(came: Came, answers: Sequence[StoredRecord]) -> dict[str, StoredRecord]:
     """The record of each part: that of the last hop of its redirects."""
-    answering = iter([r for r in stored if r.record_type in ("response", "revisit")])
-    return {part.name: [next(answering) for _ in exchanges][-1] for part, exchanges in came.parts}
+    rows = iter(answers)
+    return {part.name: [next(rows) for _ in exchanges][-1] for part, exchanges in came.parts}
 
 
-def _checks(came: Came) -> list[CheckResult]:
-    """The guards on complete bodies; an answer of 304 has none to look at."""
+def _checks(came: Came, complete: Mapping[str, Exchange]) -> list[CheckResult]:
+    """The guards on complete bodies, those of before where the answer is that they have not changed."""
     return [
         CheckResult(f"{part.name}: {c.check}", c.passed, c.blocking, c.expected, c.found, c.rows)
-        for part, exchanges in came.parts
-        if exchanges[-1].status != 304
-        for c in check_body(part.name, exchanges[-1], part.form)
+        for part, _ in came.parts
+        for c in check_body(part.name, complete[part.name], part.form)
     ]
 
 
-def _answer(
-    warehouse: Warehouse, archive: Archive, spec: SourceSpec, came: Came, parts: Mapping[str, StoredRecord]
-) -> Answer:
-    digests = {name: str(record.payload_sha256) for name, record in parts.items()}
-    data = {name: index.payload_of(warehouse.con, archive, record) for name, record in parts.items()}
-    digest = index.combined(digests)
-    day, precision = _vintage(warehouse, spec, came, data)
+def _answer(spec: SourceSpec, came: Came, data: Mapping[str, bytes]) -> Answer:
+    """The answer as it came, dated by what it states or by the day; `observe` decides from all that is held."""
+    digests = {name: hashlib.sha256(payload).hexdigest() for name, payload in data.items()}
+    digest, served = index.combined(digests), came.served_at.date()
+    stated = spec.stated(Original(spec.source, data["data"], came.exchanges[0].url, parts=data, day=served))
     return Answer(
-        answer=index.identify(spec.source, day, came.served_at, digest),
+        answer=index.identify(spec.source, came.endpoint.measure, came.served_at, digest),
         source=spec.source,
         measure=came.endpoint.measure,
-        vintage=day,
-        vintage_precision=precision,
+        stated=stated,
+        vintage=stated if stated and stated <= served else served,
+        vintage_precision="publisher" if stated and stated <= served else "download",
         served_at=came.served_at,
         via=came.via or came.exchanges[-1].via,
         url=came.exchanges[0].url,
         original_bytes=sum(len(payload) for payload in data.values()),
         original_sha256=digest,
-        parts={name: record.record for name, record in parts.items()},
+        # A publisher renews what it says of its figures without changing any.
+        figures_sha256=index.combined({name: d for name, d in digests.items() if name != "metadata"}),
+        parts={},
     )
 
 
 def _as_before(answer: Answer, held: Answer) -> Answer:
     """The same bytes again: nothing new, and refused again if they were refused."""
     status = {"accepted": "repeated"}.get(held.status, held.status)
-    return Answer(**vars(answer) | {"status": status, "decided_by": held.decided_by, "why": held.why})
+    return replace(answer, status=status, decided_by=held.decided_by, why=held.why)
 
 
 def _guarded(answer: Answer, checks: Sequence[CheckResult]) -> Answer:
     failed = [f"{c.check}: expected {c.expected}, found {c.found}" for c in checks if c.blocking and not c.passed]
-    refused = {"status": "refused", "decided_by": "bytes", "why": "; ".join(failed)}
-    return Answer(**vars(answer) | refused) if failed else answer
-
-
-def _vintage(warehouse: Warehouse, spec: SourceSpec, came: Came, data: Mapping[str, bytes]) -> tuple[date, str]:
-    served = came.served_at.date()
-    original = Original(spec.source, data["data"], came.exchanges[0].url, parts=data, day=served)
-    try:
-        stated = spec.dated(original) if spec.dated is not None else None
-    except Refused:
-        stated = None  # the reader will say what is wrong with it
-    if stated is None or stated > served:
-        return served, "download"
-    others = index.figures_at(warehouse.con, spec.source, came.endpoint.measure, stated)
-    return (served, "download") if others - {figures(data)} else (stated, "publisher")
-
-
-def figures(data: Mapping[str, bytes]) -> str:
-    """Digest of the parts that hold figures: a publisher renews what it says of them without changing any."""
-    return index.combined(
-        {name: hashlib.sha256(payload).hexdigest() for name, payload in data.items() if name != "metadata"}
-    )
+    return replace(answer, status="refused", decided_by="bytes", why="; ".join(failed)) if failed else answer
 
 
 def accept(home: Home, identifier: str, why: str, at: datetime) -> str:

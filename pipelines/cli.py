@@ -101,8 +101,10 @@ def run(
     site = (home.root / "site-asof" / day if day else home.site) / "index.html"
     _print_run(console, outcome, where, site, seconds)
     troubled = [step.asset for step in outcome.steps if outcome_of(step) in ("failed", "refused")]
-    if live and troubled:
-        console.print(f"  not renewed: {', '.join(troubled)}; their figures stand as they were")
+    if troubled:
+        console.print(
+            f"  not renewed: {', '.join(troubled)}; their figures stand as they were (`longwave sources` says why)"
+        )
         raise typer.Exit(1)
 
 

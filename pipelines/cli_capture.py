@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from longwave.pipelines.console import console_of, outcome_of, write_summary
+from longwave.pipelines.console import console_of, write_summary
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.home import Home
 
@@ -48,23 +48,31 @@ def refresh(
     A source that has not changed costs one conditional request. A refused answer is kept in the archive, and the figures
     stay as they were; the exit code is then 1. A summary of the run lies in runs/ of LONGWAVE_HOME.
     """
-    from longwave.pipelines.refresh import UnknownSource, chosen, to_retry
+    from longwave.pipelines.refresh import UnknownSource, chosen, recoverable, to_retry
 
     _refuse_combinations(per, from_archive, accept, why)
+    if dry_run and accept:
+        raise typer.BadParameter("an acceptance asks nothing; leave one of the two out", param_hint="--dry-run")
+    per_year = per == "year"
     try:
-        names = to_retry(retry) if retry else chosen(sources or [])
+        if retry:
+            names, from_archive, per_year = to_retry(retry)
+        else:
+            names = chosen(sources or [])
+            # Named sources that no archive can be asked for are an error; among all of them they are passed over.
+            names = recoverable(names) if from_archive and not sources else names
     except UnknownSource as error:
         raise typer.BadParameter(str(error), param_hint="--retry" if retry else "SOURCE") from None
     settings = Settings()
     if dry_run:
-        _say_plan(settings.house(), names)
+        _say_plan(settings.house(), names, from_archive, per_year)
         return
     if accept:
         names = [_accept(settings, accept, str(why))]
     if not names:
         console_of().print("nothing to retry: every source of that run was reached and accepted")
         return
-    house = {"live": not (from_archive or accept), "from_archive": from_archive or "", "per_year": per == "year"}
+    house = {"live": not (from_archive or accept), "from_archive": from_archive or "", "per_year": per_year}
     _run(settings, names, house)
 
 
@@ -82,11 +90,13 @@ def _refuse_combinations(per: str | None, from_archive: str | None, accept: str 
         raise typer.BadParameter("an acceptance needs both: --accept CAPTURE --why TEXT", param_hint="--accept")
 
 
-def _say_plan(home: Home, names: list[str]) -> None:
+def _say_plan(home: Home, names: list[str], from_archive: str | None, per_year: bool) -> None:
     from longwave.pipelines.refresh import planned
+    from longwave.pipelines.wayback import Years
 
     console = console_of()
-    for line in planned(home, names, datetime.now(UTC).date()):
+    years = Years.parse(from_archive, per_year=per_year) if from_archive else None
+    for line in planned(home, names, datetime.now(UTC).date(), years):
         console.print(line, markup=False)
 
 
@@ -113,26 +123,22 @@ def _run(settings: Settings, names: list[str], house: dict[str, Any]) -> None:
     run = f"refresh-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     with run_lock(home.lock, settings.wait), listening(console, "sources", len(names)):
         try:
-            outcome = run_job(home, "refresh", house, names)
+            run_job(home, "refresh", house, names)
         except KeyboardInterrupt:
-            done = heard()
-            path = write_summary(home, run, summarise(run, names, done, time.monotonic() - started))
-            console.print(f"interrupted: {len(done)} of {len(names)} sources done, nothing half-done. Summary: {path}")
+            console.print(f"interrupted: {len(heard())} of {len(names)} sources done, nothing half-done")
             raise typer.Exit(130) from None
-    outcomes = [_source_outcome(step) for step in outcome.steps if outcome_of(step)]
-    path = write_summary(home, run, summarise(run, names, outcomes, time.monotonic() - started))
+        finally:
+            # Whatever ended it: what was done is known, and --retry takes up the rest.
+            outcomes = heard()
+            summary = summarise(run, names, outcomes, time.monotonic() - started, house)
+            path = write_summary(home, run, summary)
+            console.print(f"summary: {path}")
     counts = {word: sum(o.outcome == word for o in outcomes) for word in ("changed", "unchanged", "refused", "failed")}
     said = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
-    console.print(f"{len(outcomes)} sources: {said}\nsummary: {path}")
+    console.print(f"{len(outcomes)} sources: {said}")
     if counts["refused"] or counts["failed"]:
         console.print(f"try those again: longwave refresh --retry {path}")
         raise typer.Exit(1)
-
-
-def _source_outcome(step: Any) -> Any:
-    from longwave.pipelines.refresh import SourceOutcome
-
-    return SourceOutcome(**step.metadata["outcome"])
 
 
 def export(

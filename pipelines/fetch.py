@@ -241,6 +241,8 @@ class Fetcher:
             if len(hops) > self._limits.redirects:
                 raise FetchFailed(hops[0].url, "redirect", f"more than {self._limits.redirects} redirects")
             address = _next_address(address, hops, question.hosts)
+            # The validators are those of the address asked: elsewhere a 304 would speak of something else.
+            question = replace(question, etag=None, last_modified=None)
 
     def _persist(self, address: Address, question: _Question) -> Exchange:
         """One exchange, tried again while that may help."""

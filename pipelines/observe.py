@@ -1,15 +1,20 @@
 """From captures to the warehouse: read, check as a whole, compare with what stood before, map to series, merge.
 
-Founding facts come first; a refused one ends the run, since it is a file of this installation. An archived answer that is
-refused changes nothing: the archive keeps it, the warehouse keeps yesterday's figures, and the reason is written down. When
-the reader or the facts change, every archived answer is read anew, those refused before too.
+A founding fact that is refused ends the run, since it is a file of this installation. An archived answer that is refused
+changes nothing: the archive keeps it, the warehouse keeps yesterday's figures, and the reason is written down.
+
+Answers are read and decided in the order in which they were served, so that the table follows from what is held, in
+whatever order it arrived. One that arrives behind a later one, or another reader or other facts, have everything of its
+source read anew, what was refused before too. Vintages go forward with that order: an answer is dated by the publisher's own
+update date where that is later than the vintage before it, and by the day it was served where it is not. A publisher
+that changes figures under an unchanged date, or sets it back, did not show them on that date.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +36,7 @@ from longwave.warehouse.founding_files import (
     verify_digest,
 )
 from longwave.warehouse.merge import MergeCounts
-from longwave.warehouse.results import capture_before, standing
+from longwave.warehouse.results import capture_before, founding_before, standing
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tables import polars_schema
 from longwave.warehouse.tidy import (
@@ -51,7 +56,7 @@ OVERRULED = "values in range"
 
 @dataclass
 class Observed:
-    """What observing one source did. `refused` has a line for each answer refused now, `standing` one if the newest is."""
+    """What observing one source did. `refused` has a line for each answer refused now, `standing` for each newest that is."""
 
     source: str
     changed: bool
@@ -59,6 +64,7 @@ class Observed:
     counts: list[MergeCounts] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    standing: list[str] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
 
 
@@ -133,7 +139,7 @@ def observe(warehouse: Warehouse, spec: SourceSpec, held: Held, key: str) -> Obs
     """
     step = f"observe/{spec.source}"
     result = Observed(spec.source, changed=False)
-    anew = warehouse.step_key(step) != key
+    anew = warehouse.step_key(step) != key or (held.elsewhere is None and _late(warehouse, spec))
     before = warehouse.captures_of(spec.source)
     founding = read_founding(spec, held.folder, held.rows) if anew else []
     if anew:
@@ -148,25 +154,50 @@ def observe(warehouse: Warehouse, spec: SourceSpec, held: Held, key: str) -> Obs
         warehouse.record_step(step, key, key)
     after = warehouse.captures_of(spec.source)
     result.captures = list(after)
+    if held.elsewhere is None:
+        result.standing = _standing(warehouse, spec)
     result.changed = before != after or (anew and bool(after))
     return result
+
+
+def _late(warehouse: Warehouse, spec: SourceSpec) -> bool:
+    """Whether a new answer was served before one of its endpoint that is decided already."""
+    answers = index.answers_of(warehouse.con, spec.source)
+    waiting: set[str] = set()
+    for answer in answers:
+        if answer.status == "new":
+            waiting.add(answer.measure)
+        elif answer.measure in waiting and answer.status != "refused":
+            return True
+    return False
+
+
+def _standing(warehouse: Warehouse, spec: SourceSpec) -> list[str]:
+    """A line for each endpoint whose newest answer is refused: the figures that stand are older than what is served."""
+    asked = [a for a in index.answers_of(warehouse.con, spec.source) if a.via in ("direct", "mirror")]
+    newest = [index.newest_of(asked, endpoint.measure) for endpoint in spec.endpoints]
+    return [f"{a.answer}: {a.why}" for a in newest if a is not None and a.status == "refused"]
 
 
 def _in_order(
     warehouse: Warehouse, spec: SourceSpec, held: Held, founding: Sequence[_Checked], result: Observed
 ) -> None:
-    """Merge founding captures and new answers in order of vintage: any other order would rebuild the source each time."""
+    """Merge founding captures and new answers in the order of their time; a founding capture has that of its vintage."""
     waiting = list(founding)
     while answer := _next(warehouse, spec, held):
-        while waiting and (waiting[0].row.vintage, waiting[0].row.capture) < (answer.vintage, answer.answer):
+        while waiting and _midnight(waiting[0].row.vintage) <= answer.served_at:
             _record_founding(warehouse, spec, waiting.pop(0), result)
         if held.elsewhere is None:
-            _decide(warehouse, spec, held, answer, result)
+            _decide(warehouse, spec, held, _dated(warehouse, answer), result)
         else:
             frame = read_answer(warehouse.con, spec, held, answer)
             result.counts.append(_record_answer(warehouse, spec, answer, frame))
     for item in waiting:
         _record_founding(warehouse, spec, item, result)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
 def _next(warehouse: Warehouse, spec: SourceSpec, held: Held) -> Answer | None:
@@ -175,6 +206,31 @@ def _next(warehouse: Warehouse, spec: SourceSpec, held: Held) -> Answer | None:
         return next((a for a in index.answers_of(warehouse.con, spec.source) if a.status == "new"), None)
     known = warehouse.captures_of(spec.source)
     return next((a for a in held.elsewhere[0] if a.answer not in known), None)
+
+
+def _dated(warehouse: Warehouse, answer: Answer) -> Answer:
+    """The answer with its vintage, which is never before that of what was served earlier."""
+    served = answer.served_at.date()
+    before, figures = _before(warehouse, answer)
+    stated = answer.stated if answer.stated is not None and answer.stated <= served else None
+    later = stated is not None and (before is None or stated > before)
+    same = stated is not None and stated == before and figures == answer.figures_sha256
+    if stated is not None and (later or same):
+        return replace(answer, vintage=stated, vintage_precision="publisher")
+    return replace(answer, vintage=served, vintage_precision="download")
+
+
+def _before(warehouse: Warehouse, answer: Answer) -> tuple[date | None, str | None]:
+    """Vintage and digest of the figures of what was known from an endpoint before an answer was served."""
+    earlier = [
+        a
+        for a in index.answers_of(warehouse.con, answer.source)
+        if a.measure == answer.measure and a.order < answer.order and a.status in ("accepted", "repeated")
+    ]
+    founding = founding_before(warehouse.con, answer.source, answer.measure, answer.served_at.date())
+    if earlier and (founding is None or earlier[-1].vintage >= founding[0]):
+        return earlier[-1].vintage, earlier[-1].figures_sha256
+    return founding or (None, None)
 
 
 # --- archived answers
@@ -196,50 +252,63 @@ def read_answer(con: duckdb.DuckDBPyConnection, spec: SourceSpec, held: Held, an
 def _decide(warehouse: Warehouse, spec: SourceSpec, held: Held, answer: Answer, result: Observed) -> None:
     """Read one answer and accept, refuse or set it aside as nothing new."""
     by = "hand" if answer.decided_by == "hand" else "rule"
+    decided = replace(answer, decided_by=by, reader_version=spec.reader_version)
     if by == "rule" and _says_what_its_predecessor_said(warehouse, answer):
-        index.decide(warehouse, answer, "repeated", by, None, spec.reader_version)
+        index.decide(warehouse, replace(decided, status="repeated", why=None))
         return
     try:
         frame = read_answer(warehouse.con, spec, held, answer)
     except Refused as refused:
-        why = "; ".join(str(problem) for problem in refused.problems)
-        index.decide(warehouse, answer, "refused", "rule", why, spec.reader_version)
-        result.refused.append(f"{answer.answer}: {why}")
+        _refused(warehouse, decided, [(problem.summary, str(problem)) for problem in refused.problems], result)
         return
     previous = _previous(warehouse, spec, answer)
     own = _check(spec, frame, answer.vintage)
-    against = _compare(warehouse, spec, held, answer, frame, previous)
-    checks = own + against
+    checks = own + _compare(warehouse, spec, held, answer, frame, previous)
     weighed = checks if by == "rule" else [c for c in own if c.check != OVERRULED]
     failed = [c for c in weighed if c.blocking and not c.passed]
     result.checks = checks
     result.warnings += [f"{c.check}: {c.found}" for c in checks if not c.passed]
     index.record_checks(warehouse, answer.answer, [*_of_bytes(warehouse, answer), *checks])
     if failed:
-        why = "; ".join(_line(check) for check in failed)
-        index.decide(warehouse, answer, "refused", "rule", why, spec.reader_version)
-        result.refused.append(f"{answer.answer}: {why}")
+        _refused(warehouse, decided, [(_line(check), _line(check, rows=True)) for check in failed], result)
     elif _nothing_new(warehouse, spec, answer, frame, previous):
-        index.decide(warehouse, answer, "repeated", by, answer.why, spec.reader_version)
+        index.decide(warehouse, replace(decided, status="repeated"))
     else:
-        index.decide(warehouse, answer, "accepted", by, answer.why, spec.reader_version)
+        index.decide(warehouse, _manifested(warehouse, held, replace(decided, status="accepted")))
         result.counts.append(_record_answer(warehouse, spec, answer, frame))
-        index.reopen_behind(warehouse, answer)
+
+
+def _refused(warehouse: Warehouse, answer: Answer, reasons: Sequence[tuple[str, str]], result: Observed) -> None:
+    """Write a refusal down without the rows at fault, which may not be passed on; whoever ran it is told of them."""
+    why = "; ".join(short for short, _ in reasons)
+    index.decide(warehouse, replace(answer, status="refused", decided_by="rule", why=why))
+    result.refused.append(f"{answer.answer}: {'; '.join(full for _, full in reasons)}")
+
+
+def _manifested(warehouse: Warehouse, held: Held, answer: Answer) -> Answer:
+    """The answer with a manifest beside its bytes: one that repeated what stood had none until it counted."""
+    if answer.manifest is not None:
+        return answer
+    parts = [index.record_of(warehouse.con, record) for record in answer.parts.values()]
+    licence = parts[0].licence
+    note = held.archive.note(answer.source, parts, answer.told() | {"status": "new"}, answer.served_at, licence=licence)
+    index.index_records(warehouse, [note])
+    return replace(answer, manifest=note.record)
 
 
 def _says_what_its_predecessor_said(warehouse: Warehouse, answer: Answer) -> bool:
     """Whether its bytes are those of the answer just before it, with no other capture between the two."""
     own = [a for a in index.answers_of(warehouse.con, answer.source) if a.measure == answer.measure]
-    nth = [a.answer for a in own].index(answer.answer)
-    if nth == 0 or own[nth - 1].original_sha256 != answer.original_sha256:
+    earlier = [a for a in own if a.order < answer.order]
+    if not earlier or earlier[-1].original_sha256 != answer.original_sha256:
         return False
     before = capture_before(warehouse.con, answer.source, answer.measure, answer.vintage)
-    return own[nth - 1].status in ("accepted", "repeated") and before is not None and before <= own[nth - 1].vintage
+    return earlier[-1].status in ("accepted", "repeated") and before is not None and before <= earlier[-1].vintage
 
 
-def _line(check: CheckResult) -> str:
-    rows = f" ({'; '.join(check.rows[:3])}{' …' if len(check.rows) > 3 else ''})" if check.rows else ""
-    return f"{check.check}: expected {check.expected}, found {check.found}{rows}"
+def _line(check: CheckResult, *, rows: bool = False) -> str:
+    shown = f" ({'; '.join(check.rows[:3])}{' …' if len(check.rows) > 3 else ''})" if rows and check.rows else ""
+    return f"{check.check}: expected {check.expected}, found {check.found}{shown}"
 
 
 def _of_bytes(warehouse: Warehouse, answer: Answer) -> list[CheckResult]:
@@ -265,21 +334,22 @@ def _compare(
 ) -> list[CheckResult]:
     if previous.is_empty():
         return []
-    before = index.newest_of(
-        [a for a in index.answers_of(warehouse.con, spec.source) if a.status in ("accepted", "repeated")],
-        answer.measure,
-        answer.served_at,
-    )
+    known = [a for a in index.answers_of(warehouse.con, spec.source) if a.status in ("accepted", "repeated")]
+    before = index.newest_of(known, answer.measure, answer.served_at)
     kinds = {code: row["kind"] for code, row in places().items()} if spec.adopter_kind == "place" else {}
     return compare(
         previous,
         keyed(spec, frame),
-        previous_bytes=held.payload(warehouse.con, before.parts["data"]) if before else None,
-        data=held.payload(warehouse.con, answer.parts["data"]),
+        previous_bytes=_bytes_of(warehouse, held, before) if before else {},
+        data=_bytes_of(warehouse, held, answer),
         thresholds=spec.thresholds,
         kinds=kinds,
         scope=spec.scope,
     )
+
+
+def _bytes_of(warehouse: Warehouse, held: Held, answer: Answer) -> dict[str, bytes]:
+    return {name: held.payload(warehouse.con, record) for name, record in answer.parts.items()}
 
 
 def _nothing_new(

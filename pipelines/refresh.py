@@ -14,17 +14,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from longwave.pipelines import wayback
 from longwave.pipelines.capture import Captured, Now, capture_source, keep, recover
 from longwave.pipelines.fetch import Fetcher, FetchFailed
 from longwave.pipelines.observe import Held, Observed, held_originals, observe
 from longwave.pipelines.sources import SOURCES, SourceSpec
-from longwave.pipelines.steps import facts_digest, folder_digest, step_key
+from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, step_key
 from longwave.warehouse import answers as index
-from longwave.warehouse.archive import Archive
-from longwave.warehouse.errors import LongwaveError
+from longwave.warehouse.archive import Archive, ArchiveDamaged, NotArchivable
+from longwave.warehouse.errors import Busy, LongwaveError, Refused, UnusableHome
 from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.home import Home
+from longwave.warehouse.results import capture_contents
 from longwave.warehouse.store import Warehouse, reader
 
 AGAIN = ("failed", "refused", "not reached")
@@ -55,8 +57,10 @@ class SourceOutcome:
         self.requests += recovered.requests
         self.received_bytes += recovered.received
         self.failures = [*recovered.failures, *self.failures]
-        if recovered.failures:
-            self.outcome = "failed"
+        guarded = [f"{a.answer}: {a.why}" for a in recovered.answers if a.status == "refused"]
+        self.refused = list(dict.fromkeys([*guarded, *self.refused]))
+        if self.failures or self.refused:
+            self.outcome = "failed" if self.failures else "refused"
 
     @property
     def line(self) -> str:
@@ -76,9 +80,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def source_key(spec: SourceSpec, founding: Path, rows: Sequence[OriginalRow]) -> str:
-    """The key under which a source's founding facts and archived answers are read: facts, founding files, reader."""
+def source_key(
+    spec: SourceSpec, founding: Path, rows: Sequence[OriginalRow], con: duckdb.DuckDBPyConnection | None = None
+) -> str:
+    """The key under which a source's founding facts and archived answers are read: facts, founding files, reader.
+
+    With a connection also what is held of the source that tells which of its rows are carried forward.
+    """
     inputs = {"facts": facts_digest(), "captures": folder_digest(founding / spec.source, repr(rows))}
+    if spec.reference and con is not None:
+        inputs["reference"] = digest_of(*capture_contents(con, spec.reference))
     return step_key(("longwave.pipelines.observe", type(spec).__module__, spec.reader.__module__), inputs, {})
 
 
@@ -99,14 +110,17 @@ def refresh_source(
 
     """
     asked = capture_source(warehouse, held.archive, spec, fetcher, now) if fetcher else Captured(spec.source)
-    observed = observe(warehouse, spec, held, source_key(spec, held.folder, held.rows))
+    key = source_key(spec, held.folder, held.rows, warehouse.con)
+    observed = observe(warehouse, spec, held, key)
     return _outcome(asked, observed), observed
 
 
 def _outcome(asked: Captured, observed: Observed) -> SourceOutcome:
-    # The same refused bytes again were refused when they were captured: observing did not meet them.
+    # What the guards on bytes refused, and what was refused before and is served again, observing did not meet.
     again = [f"{a.answer}: {a.why}" for a in asked.answers if a.status == "refused"]
-    refused = list(dict.fromkeys([*again, *observed.refused]))
+    told = {line.partition(": ")[0] for line in observed.refused}
+    rest = [line for line in dict.fromkeys([*again, *observed.standing]) if line.partition(": ")[0] not in told]
+    refused = [*observed.refused, *rest]
     outcome = "failed" if asked.failures else "refused" if refused else "changed" if observed.changed else "unchanged"
     return SourceOutcome(
         observed.source,
@@ -123,6 +137,11 @@ def _outcome(asked: Captured, observed: Observed) -> SourceOutcome:
     )
 
 
+def of_one_source(error: LongwaveError) -> bool:
+    """Whether an error concerns one source alone, so that the others go on: not a full disk, nor a founding fact."""
+    return not isinstance(error, Refused | UnusableHome | Busy)
+
+
 def refresh_sources(
     home: Home, founding: Path, sources: Iterable[str], fetcher: Fetcher, now: Now = utc_now
 ) -> list[SourceOutcome]:
@@ -133,8 +152,13 @@ def refresh_sources(
     outcomes = []
     for source in sources:
         held = Held(founding, [row for row in rows if row.source == source], archive)
-        with Warehouse(home) as warehouse:
-            outcomes.append(refresh_source(warehouse, SOURCES[source], held, fetcher, now)[0])
+        try:
+            with Warehouse(home) as warehouse:
+                outcomes.append(refresh_source(warehouse, SOURCES[source], held, fetcher, now)[0])
+        except LongwaveError as error:
+            if not of_one_source(error):
+                raise
+            outcomes.append(SourceOutcome(source, "failed", failures=[str(error)]))
     return outcomes
 
 
@@ -169,11 +193,12 @@ def recover_vintages(
             if isinstance(came, FetchFailed):
                 result.failures.append(str(came))
                 continue
-            with Warehouse(home) as warehouse:
-                answer = keep(warehouse, archive, spec, came)
-            result.answers.append(answer)
-            result.requests += len(came.exchanges)
-            result.received += sum(len(exchange.body) for exchange in came.exchanges)
+            try:
+                with Warehouse(home) as warehouse:
+                    result.add(came, keep(warehouse, archive, spec, came))
+            except (NotArchivable, ArchiveDamaged) as error:
+                result.failures.append(str(error))
+                continue
             say(f"{spec.source}: {came.served_at:%Y-%m-%d} recovered")
     return result
 
@@ -206,7 +231,12 @@ def chosen(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names)) or [name for name, spec in SOURCES.items() if spec.endpoints]
 
 
-def planned(home: Home, sources: Sequence[str], day: date) -> list[str]:
+def recoverable(sources: Sequence[str]) -> list[str]:
+    """Those of the sources that a web archive can be asked for: an address that is the same every day."""
+    return [s for s in sources if any(wayback.address_of(endpoint) for endpoint in SOURCES[s].endpoints)]
+
+
+def planned(home: Home, sources: Sequence[str], day: date, years: wayback.Years | None = None) -> list[str]:
     """What a refresh would ask, a line each, with when each source was last asked; asks nothing and writes nothing."""
     asked: Mapping[str, Mapping[str, Any]] = {}
     if home.read_copy.exists():
@@ -217,14 +247,26 @@ def planned(home: Home, sources: Sequence[str], day: date) -> list[str]:
         last = asked.get(source, {}).get("last_asked")
         since = f"only if changed since {last:%Y-%m-%d}" if last else "for the first time"
         for endpoint in SOURCES[source].endpoints:
+            if years is not None:
+                url = wayback.address_of(endpoint)
+                lines += (
+                    [f"{source}: GET {wayback.index_address(url, years)}, and each capture it lists"] if url else []
+                )
+                continue
             lines += [f"{source}: {part.name}: GET {part.address(day)} ({since})" for part in endpoint.parts]
             if endpoint.further is not None:
                 lines.append(f"{source}: and the further pages that the first one names")
     return lines
 
 
-def summarise(run: str, sources: Sequence[str], outcomes: Sequence[SourceOutcome], seconds: float) -> dict[str, Any]:
-    """The run's summary: each source's outcome, those not reached included. JSON, documented in the README."""
+def summarise(
+    run: str,
+    sources: Sequence[str],
+    outcomes: Sequence[SourceOutcome],
+    seconds: float,
+    house: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The run's summary: how it was asked, and each source's outcome, those not reached included. JSON, for `--retry`."""
     done = {outcome.source for outcome in outcomes}
     rest = [SourceOutcome(source, "not reached") for source in sources if source not in done]
     return {
@@ -232,12 +274,14 @@ def summarise(run: str, sources: Sequence[str], outcomes: Sequence[SourceOutcome
         "command": "refresh",
         "run": run,
         "seconds": round(seconds, 3),
+        "from_archive": house.get("from_archive", ""),
+        "per_year": bool(house.get("per_year", False)),
         "sources": [asdict(outcome) for outcome in [*outcomes, *rest]],
     }
 
 
-def to_retry(path: Path) -> list[str]:
-    """The sources that a summary says failed, were refused or were not reached.
+def to_retry(path: Path) -> tuple[list[str], str, bool]:
+    """From a summary: the sources that failed, were refused or not reached, and the years and cadence of a recovery.
 
     Raises:
         UnknownSource: the file is no summary of a refresh.
@@ -246,7 +290,10 @@ def to_retry(path: Path) -> list[str]:
     with suppress(OSError, ValueError, KeyError, TypeError):
         summary: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if summary["command"] == "refresh":
-            return [row["source"] for row in summary["sources"] if row["outcome"] in AGAIN]
+            names = [
+                row["source"] for row in summary["sources"] if row["outcome"] in AGAIN and row["source"] in SOURCES
+            ]
+            return names, str(summary["from_archive"]), bool(summary["per_year"])
     raise UnknownSource(
         f"{path} is no summary of a refresh; they lie in runs/ of LONGWAVE_HOME, and name their command"
     )

@@ -18,13 +18,14 @@ import duckdb
 import polars as pl
 from longwave.pipelines.observe import Held, held_originals, keyed, read_answer, read_founding
 from longwave.pipelines.sources import SOURCES, SourceSpec
+from longwave.pipelines.steps import code_digest
 from longwave.warehouse import answers as index
 from longwave.warehouse.archive import Archive
 from longwave.warehouse.archive_check import verify_archive
 from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.founding_files import OriginalRow, named
 from longwave.warehouse.home import Home
-from longwave.warehouse.results import capture_row, stated_in_scope
+from longwave.warehouse.results import capture_row, stated_in_scope, step_keys
 from longwave.warehouse.store import reader
 from longwave.warehouse.tidy import content_digest
 
@@ -55,7 +56,8 @@ def verify(home: Home, founding: Path, *, fast: bool = False) -> Verified:
         captures = 0
         state = _Seen(home.runs / "verified-captures.json", _looks(home, founding), fast)
         if not state.sound:
-            rows = held_originals(founding)
+            observed = {step.removeprefix("observe/") for step in step_keys(con)}
+            rows = [row for row in held_originals(founding) if row.source in observed]
             captures = len(rows)
             found = [
                 line
@@ -87,7 +89,8 @@ def _looks(home: Home, founding: Path) -> str:
     files = [home.read_copy, *sorted(path for path in founding.rglob("*.csv"))]
     stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ino) for path in files]
     archive = sorted((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in home.archive.rglob("*") if p.is_file())
-    return hashlib.sha256(json.dumps([stamps, archive]).encode()).hexdigest()
+    code = code_digest(("longwave.pipelines.observe", "longwave.pipelines.sources"))
+    return hashlib.sha256(json.dumps([stamps, archive, code]).encode()).hexdigest()
 
 
 def _source(con: duckdb.DuckDBPyConnection, founding: Path, source: str, rows: Sequence[OriginalRow]) -> list[str]:

@@ -51,8 +51,20 @@ class Years:
 
 def address_of(endpoint: Endpoint) -> str | None:
     """The address under which a web archive may hold an endpoint's data; None where it changes from day to day."""
-    url = endpoint.archived or endpoint.parts[0].url
-    return None if "{day" in url else url
+    return endpoint.archived or (endpoint.parts[0].url if endpoint.parts[0].lasting else None)
+
+
+def index_address(url: str, years: Years) -> str:
+    """The question to the archive's index: which captures it holds of an address."""
+    query = {
+        "url": url,
+        "output": "json",
+        "from": str(years.first),
+        "to": str(years.last),
+        "filter": "statuscode:200",
+        "collapse": "timestamp:4" if years.per_year else "digest",
+    }
+    return f"{_CDX}?{urlencode(query)}"
 
 
 def listed(fetcher: Fetcher, url: str, years: Years) -> list[datetime]:
@@ -62,15 +74,7 @@ def listed(fetcher: Fetcher, url: str, years: Years) -> list[datetime]:
         FetchFailed: the index could not be had, or is not of the form it is documented in.
 
     """
-    query = {
-        "url": url,
-        "output": "json",
-        "from": str(years.first),
-        "to": str(years.last),
-        "filter": "statuscode:200",
-        "collapse": "timestamp:4" if years.per_year else "digest",
-    }
-    address = f"{_CDX}?{urlencode(query)}"
+    address = index_address(url, years)
     answer = fetcher.get(address, hosts=[HOST], form="json")[-1].payload
     try:
         rows = json.loads(answer)
@@ -105,7 +109,7 @@ def _capture(fetcher: Fetcher, spec: SourceSpec, endpoint: Endpoint, time: datet
     # The archive redirects to the capture it has nearest to the time asked: that is when it was served.
     replayed = _REPLAYED.match(exchanges[-1].url)
     served = datetime.strptime(replayed[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC) if replayed else time
-    if endpoint.further is not None and endpoint.further(served.date(), exchanges[-1].payload):
+    if endpoint.pages(served.date(), exchanges[-1].payload):
         raise FetchFailed(
             asked, "pages", "the archived answer is one page of several", "recover another year; pages are not paired"
         )

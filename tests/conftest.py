@@ -4,8 +4,10 @@
 takes `home_copy`.
 """
 
+import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from longwave.pipelines.cli import main
 from longwave.pipelines.observe import scope_of
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.founding_files import OriginalRow, named
@@ -124,6 +127,34 @@ def _longwave(args, home=None, *, cwd=None, program=(sys.executable, "-m", "long
         timeout=400,
         check=False,
     )
+
+
+def _inside(args, home=None, **env):
+    """The command line in this process: what a process of its own would do, without the seconds it takes to start."""
+    out, err = io.StringIO(), io.StringIO()
+    kept, argv = dict(os.environ), sys.argv
+    try:
+        os.environ.clear()
+        os.environ.update(_environment(home, **env))
+        sys.argv = ["longwave", *args]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code or 0
+            else:
+                code = 0
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+        sys.argv = argv
+    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def inside():
+    """Run the command line in this process: (args, home, SETTING=…) to a CompletedProcess."""
+    return _inside
 
 
 @pytest.fixture(scope="session")

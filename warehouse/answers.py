@@ -13,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
 import polars as pl
 from longwave.warehouse.archive import Archive
-from longwave.warehouse.exchange import StoredRecord
+from longwave.warehouse.exchange import Exchange, StoredRecord
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tables import polars_schema
 from longwave.warehouse.tidy import CheckResult
@@ -35,6 +35,7 @@ class Answer:
     answer: str
     source: str
     measure: str
+    stated: date | None
     vintage: date
     vintage_precision: str
     served_at: datetime
@@ -42,29 +43,41 @@ class Answer:
     url: str
     original_bytes: int
     original_sha256: str
+    figures_sha256: str
     parts: Mapping[str, str]
+    manifest: str | None = None
     status: str = "new"
     decided_by: str | None = None
     why: str | None = None
     reader_version: int | None = None
 
-    def manifest(self) -> dict[str, Any]:
-        """What the archive keeps of it: enough to make this row again, as it stood when it was archived."""
-        return asdict(self) | {"vintage": str(self.vintage), "served_at": self.served_at.isoformat()}
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """When it was served: the order in which answers are read and decided."""
+        return self.served_at, self.answer
+
+    def told(self) -> dict[str, Any]:
+        """What its manifest in the archive says: enough to make this row again, as it stood when it was archived."""
+        days = {"vintage": str(self.vintage), "stated": str(self.stated) if self.stated else None}
+        kept = asdict(self) | days | {"served_at": self.served_at.isoformat()}
+        del kept["manifest"]
+        return kept
 
 
-def answer_of_manifest(body: Mapping[str, Any]) -> Answer:
-    """The answer that a manifest describes."""
+def answer_of_manifest(body: Mapping[str, Any], record: str) -> Answer:
+    """The answer that a manifest, a record of the archive, describes."""
     known = {field.name for field in fields(Answer)}
     row = {name: value for name, value in body.items() if name in known}
     row["vintage"] = date.fromisoformat(row["vintage"])
+    row["stated"] = date.fromisoformat(row["stated"]) if row["stated"] else None
     row["served_at"] = datetime.fromisoformat(row["served_at"])
-    return Answer(**row)
+    return Answer(**row, manifest=record)
 
 
-def identify(source: str, vintage: date, served_at: datetime, digest: str) -> str:
-    """Identifier of an answer: readable, unique, and sorted by vintage and time within a source."""
-    return f"{source}@{vintage}.{served_at:%Y%m%d%H%M%S}#{digest[:8]}"
+def identify(source: str, measure: str, served_at: datetime, digest: str) -> str:
+    """Identifier of an answer: readable, unique, and sorted by when it was served within a source."""
+    named = hashlib.sha256(f"{measure} {digest}".encode()).hexdigest() if measure else digest
+    return f"{source}@{served_at:%Y-%m-%d.%H%M%S}#{named[:8]}"
 
 
 # --- records
@@ -129,6 +142,15 @@ def response_header(record: StoredRecord, name: str) -> str | None:
     return next((value for key, value in reversed(pairs) if key.lower() == name.lower()), None)
 
 
+def guarded_answer(con: duckdb.DuckDBPyConnection, archive: Archive, record: StoredRecord) -> Exchange:
+    """An archived answer as the guards on complete bodies look at it: its payload under the media type it came with."""
+    base = record_of(con, record.refers_to) if record.record_type == "revisit" and record.refers_to else record
+    media = response_header(base, "Content-Type")
+    payload = archive.payload(base)
+    headers = (("Content-Type", media),) if media else ()
+    return Exchange(record.url, (), 200, "OK", headers, payload, payload, record.fetched_at, record.peer or "")
+
+
 def acknowledged_ends(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """How far each file of the archive is in the index: what lies behind was never acknowledged."""
     rows = con.execute('SELECT file, max("offset" + length) FROM archive_records GROUP BY file').fetchall()
@@ -146,9 +168,9 @@ def add_answers(warehouse: Warehouse, answers: Sequence[Answer]) -> None:
 
 
 def answers_of(con: duckdb.DuckDBPyConnection, source: str) -> list[Answer]:
-    """Every answer of a source, in order of vintage and time."""
+    """Every answer of a source, in the order in which they were served."""
     names = [field.name for field in fields(Answer)]
-    sql = f"SELECT {', '.join(names)} FROM answers WHERE source = ? ORDER BY vintage, answer"  # noqa: S608
+    sql = f"SELECT {', '.join(names)} FROM answers WHERE source = ? ORDER BY served_at, answer"  # noqa: S608
     rows = [dict(zip(names, row, strict=True)) for row in con.execute(sql, [source]).fetchall()]
     return [
         Answer(**row | {"parts": json.loads(row["parts"]), "served_at": row["served_at"].replace(tzinfo=UTC)})
@@ -174,22 +196,35 @@ def newest_of(answers: Sequence[Answer], measure: str, before: datetime | None =
     return max(own, key=lambda a: a.served_at, default=None)
 
 
-def decide(
-    warehouse: Warehouse, answer: Answer, status: str, by: str | None, why: str | None, reader_version: int | None
-) -> Answer:
-    """Write down what was decided of an answer; returns it as it stands now."""
+def decide(warehouse: Warehouse, answer: Answer) -> None:
+    """Write down what was decided of an answer: status, by what, why, and its vintage."""
     warehouse.con.execute(
-        """UPDATE answers SET status = ?, decided_by = ?, why = ?, reader_version = ? WHERE answer = ?""",
-        [status, by, why, reader_version, answer.answer],
+        """UPDATE answers SET status = ?, decided_by = ?, why = ?, reader_version = ?, vintage = ?, vintage_precision = ?,
+                  manifest = ? WHERE answer = ?""",
+        [
+            answer.status,
+            answer.decided_by,
+            answer.why,
+            answer.reader_version,
+            answer.vintage,
+            answer.vintage_precision,
+            answer.manifest,
+            answer.answer,
+        ],
     )
     warehouse.changed = True
-    return replace(answer, status=status, decided_by=by, why=why, reader_version=reader_version)
 
 
 def accept_by_hand(warehouse: Warehouse, identifier: str, why: str) -> None:
-    """Let a person accept an answer in spite of the checks that compare it; it is read anew, and that is kept for good."""
+    """Let a person accept an answer in spite of the checks that compare it; it is read anew, and that is kept for good.
+
+    What is accepted are its bytes: the same bytes served again, before or after, are accepted with it.
+    """
     warehouse.con.execute(
-        "UPDATE answers SET status = 'new', decided_by = 'hand', why = ? WHERE answer = ?", [why, identifier]
+        """UPDATE answers SET status = 'new', decided_by = 'hand', why = $why
+           WHERE status IN ('refused', 'new') AND (source, measure, original_sha256) IN (
+               SELECT (source, measure, original_sha256) FROM answers WHERE answer = $answer)""",
+        {"why": why, "answer": identifier},
     )
     warehouse.changed = True
 
@@ -201,42 +236,11 @@ def reopen_all(warehouse: Warehouse, source: str) -> None:
     )
 
 
-def reopen_behind(warehouse: Warehouse, accepted: Answer) -> None:
-    """Have repeated answers behind an accepted one decided anew: what stood before them is no longer what it was."""
-    warehouse.con.execute(
-        """UPDATE answers SET status = 'new' WHERE source = ? AND measure = ? AND status = 'repeated'
-           AND (vintage > ? OR (vintage = ? AND answer > ?))""",
-        [accepted.source, accepted.measure, accepted.vintage, accepted.vintage, accepted.answer],
-    )
-
-
 def combined(digests: Mapping[str, str]) -> str:
     """Digest of an answer: of its one part, or of the lines of names and digests of several."""
     if len(digests) == 1:
         return next(iter(digests.values()))
     return hashlib.sha256("".join(f"{name} {digests[name]}\n" for name in sorted(digests)).encode()).hexdigest()
-
-
-def figures_at(con: duckdb.DuckDBPyConnection, source: str, measure: str, vintage: date) -> set[str]:
-    """Digests of the figures of every answer and founding original that bears this update date of the publisher."""
-    rows = con.execute(
-        """SELECT c.original_sha256 FROM captures c
-           WHERE c.source = $source AND c.vintage = $vintage AND c.vintage_precision = 'publisher' AND c.kind = 're-recorded'
-             AND ($measure = '' OR EXISTS (
-                  SELECT 1 FROM capture_scope s WHERE s.capture = c.capture AND s.measure = $measure))""",
-        {"source": source, "measure": measure, "vintage": vintage},
-    ).fetchall()
-    dated = [
-        a
-        for a in answers_of(con, source)
-        if (a.measure, a.vintage, a.vintage_precision) == (measure, vintage, "publisher") and a.status != "refused"
-    ]
-    return {str(row[0]) for row in rows} | {_figures_of(con, answer) for answer in dated}
-
-
-def _figures_of(con: duckdb.DuckDBPyConnection, answer: Answer) -> str:
-    held = {name: record_of(con, record) for name, record in answer.parts.items() if name != "metadata"}
-    return combined({name: str(record.payload_sha256) for name, record in held.items()})
 
 
 def record_checks(warehouse: Warehouse, identifier: str, checks: Sequence[CheckResult]) -> None:

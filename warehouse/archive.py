@@ -30,6 +30,7 @@ from longwave.warehouse.exchange import Exchange, StoredRecord
 from longwave.warehouse.home import disk_trouble
 
 Held = Callable[[str], StoredRecord | None]
+Told = Callable[[Sequence[StoredRecord]], Mapping[str, Any] | None]
 REDIRECTS = (301, 302, 303, 307, 308)
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_]*")
 _RESTORE = "restore the file from an export; `longwave verify` names everything that is damaged"
@@ -83,7 +84,14 @@ class Archive:
         return sorted(self.root.glob("*/*.warc.gz"))
 
     def append(
-        self, source: str, exchanges: Sequence[Exchange], *, licence: str, held: Held, last: Held = lambda _: None
+        self,
+        source: str,
+        exchanges: Sequence[Exchange],
+        *,
+        licence: str,
+        held: Held,
+        last: Held = lambda _: None,
+        told: Told = lambda _: None,
     ) -> list[StoredRecord]:
         """Add complete exchanges in one write; it is on the disk when this returns.
 
@@ -93,10 +101,12 @@ class Archive:
             licence: the source's terms, as they stand now.
             held: the response record of this source that holds a payload, by its SHA-256; None where it is new.
             last: the newest complete answer to an address: what an answer of 304 repeats.
+            told: given the rows of the answers, what to tell of them in a metadata record of the same write; None: nothing.
 
         Returns:
             Rows of the new records, in order: in a new file a `warcinfo` first, then of each exchange the response or
-            revisit and its request. The file is that of the year of the first exchange.
+            revisit and its request, at the end the metadata record if there is one. The file is that of the year of the
+            first exchange.
 
         Raises:
             NotArchivable: an exchange cannot be written down, or answers 304 where nothing is held.
@@ -117,6 +127,11 @@ class Archive:
                 batch.add(warc.compose_request(source, exchange, final_url, licence, answer))
             except ValueError as error:
                 raise NotArchivable(f"cannot archive what {exchange.url} answered to {source}: {error}") from error
+        answers = [row for row in batch.rows if row.record_type in ("response", "revisit")]
+        body = told(answers)
+        if body is not None:
+            at = max(exchange.fetched_at for exchange in exchanges)
+            batch.add(warc.compose_note(source, answers, _block(body), at, licence))
         return self._write(batch)
 
     def note(
@@ -125,9 +140,8 @@ class Archive:
         """Add a metadata record with a JSON body about records of the archive, in the file of the first of them."""
         if not about:
             raise ValueError("a note is about at least one record")
-        block = (json.dumps(dict(body), ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
         batch = self._begin(source, about[0].file, at, licence)
-        batch.add(warc.compose_note(source, about, block, at, licence))
+        batch.add(warc.compose_note(source, about, _block(body), at, licence))
         return self._write(batch)[-1]
 
     def payload(self, record: StoredRecord, referred: StoredRecord | None = None) -> bytes:
@@ -257,6 +271,10 @@ class Archive:
             if trouble:
                 _shorten(path, whole)
         return [row for row in batch.rows if row.offset >= acknowledged]
+
+
+def _block(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(dict(body), ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True)

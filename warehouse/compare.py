@@ -68,8 +68,8 @@ def compare(
     previous: pl.DataFrame | None,
     frame: pl.DataFrame,
     *,
-    previous_bytes: bytes | None,
-    data: bytes,
+    previous_bytes: Mapping[str, bytes],
+    data: Mapping[str, bytes],
     thresholds: Thresholds,
     kinds: Mapping[str, str],
     scope: str,
@@ -79,8 +79,9 @@ def compare(
     Args:
         previous: tidy rows known before (all periods and adopters); None or empty: there is nothing to compare with.
         frame: tidy rows of the new answer. Both name an adopter by its code, or by its name where there is none.
-        previous_bytes: the previous answer's body, None where it is not held: its size and ending are then not compared.
-        data: the new answer's body.
+        previous_bytes: the parts of the previous answer by name, empty where it is not held: what is not in both is not
+            compared in size and ending.
+        data: the parts of the new answer.
         thresholds: what the source may lose or change.
         kinds: kind of every place by code, so that countries and territories are told from aggregates; empty: adopters are
             no places, and every one counts.
@@ -94,9 +95,11 @@ def compare(
     if before is None or before.is_empty():
         return []
     pair = _pair(before, _observed(frame), kinds, scope)
-    whole = (
-        [] if previous_bytes is None else [_whole_ending(previous_bytes, data), _size(previous_bytes, data, thresholds)]
-    )
+    shared = [name for name in data if name in previous_bytes and name != "metadata"]
+    whole = [_whole_ending(name, previous_bytes[name], data[name]) for name in shared]
+    whole += [_size(sum(len(previous_bytes[n]) for n in shared), sum(len(data[n]) for n in shared), thresholds)][
+        : len(shared)
+    ]
     return [
         _places_kept(pair, thresholds, "countries and territories" if kinds else "adopters"),
         _rows_kept(pair, thresholds),
@@ -151,7 +154,7 @@ def _rows_kept(pair: _Pair, thresholds: Thresholds) -> CheckResult:
     return CheckResult("rows kept", share <= thresholds.lost_rows, True, expected, found, rows)
 
 
-def _whole_ending(previous: bytes, data: bytes) -> CheckResult:
+def _whole_ending(part: str, previous: bytes, data: bytes) -> CheckResult:
     """Blocks where the last line is the beginning of a longer one of before: a figure cut short reads as another figure.
 
     An ending without a line break alone only warns: publishers change it, the internet share's of 2026 among them.
@@ -163,13 +166,14 @@ def _whole_ending(previous: bytes, data: bytes) -> CheckResult:
         "an end of line at the end, as the previous answer had" if cut else "an ending like the previous answer's"
     )
     found = f"it stops at {last[-40:].decode('utf-8', 'replace')!r}" if cut else "the same"
-    return CheckResult("whole ending", not cut, inside or not cut, expected, found)
+    name = "whole ending" if part == "data" else f"whole ending of {part}"
+    return CheckResult(name, not cut, inside or not cut, expected, found)
 
 
-def _size(previous: bytes, data: bytes, thresholds: Thresholds) -> CheckResult:
-    passed = abs(len(data) - len(previous)) <= thresholds.resized * len(previous)
-    expected = f"within {thresholds.resized:.0%} of the previous {len(previous):,} bytes"
-    return CheckResult("size", passed, False, expected, f"{len(data):,} bytes")
+def _size(previous: int, now: int, thresholds: Thresholds) -> CheckResult:
+    passed = abs(now - previous) <= thresholds.resized * previous
+    expected = f"within {thresholds.resized:.0%} of the previous {previous:,} bytes"
+    return CheckResult("size", passed, False, expected, f"{now:,} bytes")
 
 
 def _magnitude(pair: _Pair, thresholds: Thresholds) -> list[CheckResult]:

@@ -20,9 +20,14 @@ class Problem:
     found: str
     rows: tuple[str, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """The problem in one line, without the rows at fault."""
+        return f"{self.where}: {self.rule}: expected {self.expected}, found {self.found}"
+
     def __str__(self) -> str:
         """One line a problem, the first rows at fault under it."""
-        lines = [f"{self.where}: {self.rule}: expected {self.expected}, found {self.found}"]
+        lines = [self.summary]
         lines += [f"    {row}" for row in self.rows[:5]]
         if len(self.rows) > 5:
             lines.append(f"    … and {len(self.rows) - 5} more")

@@ -39,13 +39,14 @@ _ARCHIVED = """
     ORDER BY c.source, c.vintage, c.capture, p.part"""
 # The same bytes may be refused at every asking: they are told once.
 _REFUSED = """
-    SELECT source, answer, vintage::VARCHAR AS vintage, url, original_bytes AS size, original_sha256 AS sha256, why
-    FROM answers WHERE status = 'refused'
+    SELECT source, answer, vintage::VARCHAR AS vintage, url, original_bytes AS size, original_sha256 AS sha256,
+           CASE WHEN o.redistribute THEN why ELSE 'not told here, since its rows may not be passed on' END AS why
+    FROM answers JOIN sources o USING (source) WHERE status = 'refused'
     QUALIFY row_number() OVER (PARTITION BY source, measure, original_sha256 ORDER BY served_at) = 1
     ORDER BY source, served_at, answer"""
 _WARNINGS = """
     SELECT c.source, c.vintage::VARCHAR AS vintage, k."check", k.expected, k.found
-    FROM checks k JOIN captures c USING (capture) WHERE NOT k.passed
+    FROM checks k JOIN captures c USING (capture) JOIN sources o USING (source) WHERE NOT k.passed AND o.redistribute
     ORDER BY c.source, c.vintage, c.capture, k."check"
 """
 

@@ -53,9 +53,13 @@ def standing_claims(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [json.loads(row[0]) for row in rows]
 
 
-def capture_contents(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Every capture with the digest of its rows, as text, sorted: what a release was made from."""
-    rows = con.execute("SELECT capture || ' ' || content_sha256 FROM captures ORDER BY capture").fetchall()
+def capture_contents(con: duckdb.DuckDBPyConnection, source: str | None = None) -> list[str]:
+    """Every capture (of a source) with its vintage and the digest of its rows, sorted: what a release was made from."""
+    rows = con.execute(
+        """SELECT capture || ' ' || vintage || ' ' || content_sha256 FROM captures
+           WHERE $source IS NULL OR source = $source ORDER BY capture""",
+        {"source": source},
+    ).fetchall()
     return [str(row[0]) for row in rows]
 
 
@@ -136,6 +140,19 @@ def standing(
         params={"source": source, "measures": None if measures is None else list(measures), "vintage": vintage},
     ).pl()
     return frame
+
+
+def founding_before(con: duckdb.DuckDBPyConnection, source: str, measure: str, day: date) -> tuple[date, str] | None:
+    """Vintage and digest of the newest founding original at or before a day that speaks of a measure (of any, if empty)."""
+    rows = con.execute(
+        """SELECT c.vintage, c.original_sha256 FROM captures c
+           WHERE c.source = $source AND c.kind = 're-recorded' AND c.vintage <= $day
+             AND ($measure = '' OR EXISTS (
+                  SELECT 1 FROM capture_scope s WHERE s.capture = c.capture AND s.measure = $measure))
+           ORDER BY c.vintage DESC, c.capture DESC LIMIT 1""",
+        {"source": source, "measure": measure, "day": day},
+    ).fetchall()
+    return (rows[0][0], str(rows[0][1])) if rows else None
 
 
 def capture_before(con: duckdb.DuckDBPyConnection, source: str, measure: str, vintage: date) -> date | None:

@@ -113,11 +113,12 @@ class Answers(dy.Schema):
     """What a source answered to one endpoint at one time, archived: accepted as a capture, or refused, or nothing new."""
 
     answer = dy.String(
-        primary_key=True, description="source@vintage.time#digest; of an accepted one also the capture's identifier"
+        primary_key=True, description="source@day.time#digest, when it was served; also the identifier of its capture"
     )
     source = dy.String(description="the source that answered")
     measure = dy.String(description="the one measure it gives; empty: all of the source's")
-    vintage = dy.Date(description="from when it is known to have stood at the source")
+    stated = dy.Date(nullable=True, description="the publisher's own update date, where the answer states one")
+    vintage = dy.Date(description="from when it is known to have stood at the source, as decided from all answers held")
     vintage_precision = dy.String(
         check=lambda c: c.is_in(VINTAGE_PRECISIONS), description="as in captures: publisher or download"
     )
@@ -128,12 +129,20 @@ class Answers(dy.Schema):
     url = dy.String(description="address of its first part")
     original_bytes = dy.Int64(description="size of its parts, content-coding undone")
     original_sha256 = dy.String(regex="^[0-9a-f]{64}$", description="digest of its parts")
+    figures_sha256 = dy.String(
+        regex="^[0-9a-f]{64}$", description="digest of the parts that hold figures, not of metadata"
+    )
     parts = dy.String(description="JSON: name of each part and the record that holds its bytes")
+    manifest = dy.String(
+        nullable=True, description="the record that tells of it beside the bytes; null: a repeated answer"
+    )
     status = dy.String(
         check=lambda c: c.is_in(["new", "accepted", "refused", "repeated"]),
         description="new: not read yet; repeated: other bytes, the same figures and vintage as before",
     )
-    decided_by = dy.String(nullable=True, description="rule, or hand: accepted in spite of a check")
+    decided_by = dy.String(
+        nullable=True, description="rule; bytes: refused by the guards; hand: accepted in spite of them"
+    )
     why = dy.String(nullable=True, description="why it was refused, or accepted by hand")
     reader_version = dy.Int32(nullable=True, description="version of the reader that the decision rests on")
 

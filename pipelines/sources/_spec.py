@@ -6,14 +6,17 @@ apart, each is an endpoint and a capture of its own, so that one that fails take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 import polars as pl
 from longwave.warehouse.compare import Thresholds
+from longwave.warehouse.errors import Problem, Refused
 from longwave.warehouse.tidy import Measure
+from polars.exceptions import PanicException
 
 Form = Literal["csv", "json", "html", "text"]
 MEDIA_TYPES: dict[Form, tuple[str, ...]] = {
@@ -52,6 +55,11 @@ class Part:
     url: str
     form: Form
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the address is the same every day."""
+        return "{" not in self.url
+
     def address(self, day: date) -> str:
         """The address on a day."""
         return self.url.format(day=day) if "{day" in self.url else self.url
@@ -70,6 +78,14 @@ class Endpoint:
     measure: str = ""
     further: Callable[[date, bytes], tuple[Part, ...]] | None = None
     archived: str = ""
+
+    def pages(self, day: date, first: bytes) -> tuple[Part, ...]:
+        """The parts that the first one names; none where it cannot be read, which the reader will say."""
+        try:
+            with _refusing(self.parts[0].name, "pages"):
+                return self.further(day, first) if self.further is not None else ()
+        except Refused:
+            return ()
 
 
 Reader = Callable[["SourceSpec", Original], pl.DataFrame]
@@ -132,7 +148,29 @@ class SourceSpec:
             Refused: the bytes are not what the source serves (empty, an HTML page, columns missing, text in a number).
 
         """
-        return self.reader(self, original)
+        with _refusing(original.name, "reader"):
+            return self.reader(self, original)
+
+    def stated(self, original: Original) -> date | None:
+        """The publisher's own update date, None where it states none that can be read."""
+        try:
+            with _refusing(original.name, "date"):
+                return self.dated(original) if self.dated is not None else None
+        except Refused:
+            return None  # the reader will say what is wrong with it
+
+
+@contextmanager
+def _refusing(name: str, rule: str) -> Iterator[None]:
+    """Turn whatever a reader meets in bytes that nobody foresaw into a refusal: no answer may stop the others."""
+    try:
+        yield
+    except Refused:
+        raise
+    except (Exception, PanicException) as error:
+        found = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else 'no message'}"
+        remedy = "the archive keeps the answer; look at it, and tell the reader of the new form"
+        raise Refused(name, [Problem(rule, name, "a form that the reader knows", found)], remedy) from error
 
 
 def one_request(url: str, form: Form, archived: str = "") -> tuple[Endpoint, ...]:

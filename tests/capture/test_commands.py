@@ -1,4 +1,4 @@
-"""`longwave refresh`, `sources --probe`, `verify`, `export`, `import` in processes of their own, against a loopback mirror."""
+"""`longwave refresh`, `sources --probe`, `verify`, `export`, `import` against a loopback mirror."""
 
 import importlib.util
 import json
@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from longwave.pipelines.sources import SOURCES
@@ -28,8 +29,8 @@ URL = "https://www.nber.org/hccta/hcctad.txt"
 class Command:
     """The command line with everything it asks sent to a loopback server."""
 
-    def __init__(self, longwave, server, home, founding):
-        self.longwave, self.server, self.home = longwave, server, home
+    def __init__(self, run, server, home, founding):
+        self.run, self.server, self.home = run, server, home
         self.settings = {
             "LONGWAVE_MIRROR": server.url,
             "LONGWAVE_HOST_INTERVAL": 0,
@@ -38,15 +39,15 @@ class Command:
         }
 
     def __call__(self, *args, **env):
-        return self.longwave(args, self.home, **(self.settings | env))
+        return self.run(args, self.home, **(self.settings | env))
 
     def summary(self, said):
         return json.loads(Path(said.stdout.partition("summary: ")[2].splitlines()[0]).read_text())
 
 
 @pytest.fixture
-def command(longwave, server, tmp_path):
-    return Command(longwave, server, tmp_path / "home", made.empty_founding(tmp_path / "founding"))
+def command(inside, server, tmp_path):
+    return Command(inside, server, tmp_path / "home", made.empty_founding(tmp_path / "founding"))
 
 
 def test_refresh_says_what_came_of_each_source_and_verifies(command, reply):
@@ -261,3 +262,86 @@ def test_a_live_run_keeps_yesterdays_figures_where_it_gets_no_better_ones(comman
     # The refusal and its reason stand on the page of sources; nothing else was done again.
     assert "rows kept" in (home_copy / "site" / "sources.html").read_text()
     assert "steps done: site" in result.stdout
+
+
+CDX = "/web.archive.org/cdx/search/cdx"
+PAST = "https://web.archive.org/web/20150601120000id_/" + URL
+
+
+def test_past_vintages_by_the_command_line(command, reply):
+    command.server.routes[CDX] = json.dumps([["timestamp"], ["20150601120000"]])
+    command.server.publish(PAST, reply(HCCTA, type="text/plain"))
+    planned = command("refresh", "hccta", "--from-archive", "2012..2024", "--per", "year", "--dry-run")
+    assert "cdx?url=https%3A%2F%2Fwww.nber.org%2Fhccta%2Fhcctad.txt" in planned.stdout
+    assert command.server.asked == []
+    result = command("refresh", "hccta", "--from-archive", "2012..2024", "--per", "year")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "hccta: 2015-06-01 recovered" in result.stdout
+    assert "hccta: changed: " in result.stdout
+    rows = command("query", "select distinct vintage from observations", "--format", "csv")
+    assert rows.stdout.splitlines()[1:] == ["2015-06-01"]
+
+
+def test_a_recovery_that_failed_is_retried_as_a_recovery(command, reply):
+    command.server.routes[CDX] = json.dumps([["timestamp"], ["20150601120000"]])
+    command.server.publish(PAST, reply("gone", status=503))
+    failed = command("refresh", "hccta", "--from-archive", "2012..2024")
+    assert failed.returncode == 1
+    summary = command.summary(failed)
+    assert (summary["from_archive"], summary["sources"][0]["outcome"]) == ("2012..2024", "failed")
+    command.server.publish(PAST, reply(HCCTA, type="text/plain"))
+    path = failed.stdout.partition("--retry ")[2].strip()
+    assert "hccta: 2015-06-01 recovered" in command("refresh", "--retry", path).stdout
+
+
+def test_a_page_in_the_archive_is_a_refusal_with_exit_1(command, reply):
+    command.server.routes[CDX] = json.dumps([["timestamp"], ["20150601120000"]])
+    command.server.publish(PAST, reply("<!doctype html><html>Sorry</html>", type="text/html"))
+    result = command("refresh", "hccta", "--from-archive", "2012..2024")
+    assert result.returncode == 1
+    assert "hccta: refused: " in result.stdout
+
+
+def test_a_damaged_archive_of_one_source_stops_no_other(command, reply):
+    command.server.publish(URL, reply(HCCTA, type="text/plain", etag='"1"'))
+    slow = SOURCES["statcounter_social_gb"].endpoints[0].parts[0].url.partition("?")[0].removeprefix("https:/")
+    excerpt = (EXCERPTS / "statcounter_social_gb.csv").read_bytes()
+    command.server.routes[slow] = reply(excerpt)
+    assert command("refresh", "hccta", "statcounter_social_gb").returncode == 0
+    before = command("query", "select count(*) from observations", "--format", "csv").stdout
+    path = next((command.home / "archive" / "hccta").glob("*.cdxj"))
+    path.write_bytes(path.read_bytes()[:-20])
+    whole = path.with_name(path.name.replace(".cdxj", ".warc.gz"))
+    whole.write_bytes(whole.read_bytes()[:-20])
+    result = command("refresh", "hccta", "statcounter_social_gb")
+    assert result.returncode == 1
+    assert "hccta" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    assert command("query", "select count(*) from observations", "--format", "csv").stdout == before
+
+
+def test_a_machine_that_only_captures_can_verify(command, reply):
+    del command.settings["LONGWAVE_FOUNDING"]
+    whole = "statcounter_social_jp"
+    address = SOURCES[whole].endpoints[0].parts[0].url.partition("?")[0].removeprefix("https:/")
+    command.server.routes[address] = reply("nothing", status=404)
+    assert command("refresh", whole).returncode == 1
+    checked = command("verify")
+    assert (checked.returncode, checked.stdout.split()[0]) == (0, "1")
+
+
+def test_a_standing_refusal_is_red_until_it_is_mended(command, reply):
+    """The run that follows asks nobody: its check of the source stays red, and so does its exit code."""
+    command.server.publish(URL, reply(HCCTA, type="text/plain"), reply(CUT, type="text/plain"))
+    command("refresh", "hccta")
+    assert command("refresh", "hccta").returncode == 1
+    command.server.publish(URL, reply("busy", status=503))
+    again = command("refresh", "--from-archive", "2012..2013", "hccta")
+    assert again.returncode == 1
+    with dg.DagsterInstance.from_config(str(command.home / "dagster")) as instance:
+        newest, *_ = instance.get_run_records()
+        assert newest.dagster_run.status is dg.DagsterRunStatus.SUCCESS
+        log = instance.all_logs(newest.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        (evaluation,) = [entry.dagster_event.event_specific_data for entry in log]
+    assert not evaluation.passed
+    assert "whole ending" in evaluation.metadata["refused"].value

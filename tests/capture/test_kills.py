@@ -52,7 +52,6 @@ def patch(owner, name, replacement):
 POINTS = {
     "asked": lambda: patch(capture, "keep", lambda _: die),
     "archived": lambda: patch(archive.Archive, "append", then_die),
-    "noted": lambda: patch(archive.Archive, "note", then_die),
     "decided": lambda: patch(answers, "decide", then_die),
     "merged": lambda: patch(store.Warehouse, "merge_capture", then_die),
     "committing": lambda: patch(store.Warehouse, "__exit__", lambda _: die),
@@ -80,7 +79,7 @@ with Fetcher(Settings(), now=lambda: now) as fetcher:
         sys.exit(1)
 print(json.dumps([outcome.outcome for outcome in outcomes]))
 """
-STAGES = ["asked", "archived", "noted", "decided", "merged", "committing", "committed"]
+STAGES = ["asked", "archived", "decided", "merged", "committing", "committed"]
 
 
 class Worlds:

@@ -62,8 +62,8 @@ def run(previous, frame, *, before=b"a\n", data=b"a\n", kinds=KINDS, scope="full
         for result in compare(
             previous,
             frame,
-            previous_bytes=before,
-            data=data,
+            previous_bytes={} if before is None else {"data": before},
+            data={"data": data},
             thresholds=Thresholds(**thresholds),
             kinds=kinds,
             scope=scope,
