@@ -24,10 +24,11 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
              file VARCHAR NOT NULL, "offset" BIGINT NOT NULL, length BIGINT NOT NULL, stored_sha256 VARCHAR NOT NULL,
              licence VARCHAR NOT NULL, PRIMARY KEY (record))""",
         """CREATE TABLE answers (
-             answer VARCHAR NOT NULL, source VARCHAR NOT NULL, measure VARCHAR NOT NULL, vintage DATE NOT NULL,
-             vintage_precision VARCHAR NOT NULL, served_at TIMESTAMP NOT NULL, via VARCHAR NOT NULL,
-             url VARCHAR NOT NULL, original_bytes BIGINT NOT NULL, original_sha256 VARCHAR NOT NULL,
-             parts VARCHAR NOT NULL, status VARCHAR NOT NULL, decided_by VARCHAR, why VARCHAR, reader_version INTEGER,
+             answer VARCHAR NOT NULL, source VARCHAR NOT NULL, measure VARCHAR NOT NULL, stated DATE,
+             vintage DATE NOT NULL, vintage_precision VARCHAR NOT NULL, served_at TIMESTAMP NOT NULL,
+             via VARCHAR NOT NULL, url VARCHAR NOT NULL, original_bytes BIGINT NOT NULL,
+             original_sha256 VARCHAR NOT NULL, figures_sha256 VARCHAR NOT NULL, parts VARCHAR NOT NULL,
+             manifest VARCHAR, status VARCHAR NOT NULL, decided_by VARCHAR, why VARCHAR, reader_version INTEGER,
              PRIMARY KEY (answer))""",
     ),
 }
