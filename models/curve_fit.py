@@ -25,6 +25,7 @@ FAR = 20.0  # times the highest level: from here on a valley is so flat that the
 BLOCK = {True: 131_072, False: 32_768}  # observations in memory at once, compiled or not
 SINGULAR = 1e-13  # smallest pivot of the scaled J'J that still counts as identified
 FLAT = 1e-5  # of the series' size: a parameter that moves the curve by less is not identified
+NEAR = 3.0
 _PAD = 8  # rows are as long as a whole number of vector registers
 _EVEN = 1e-12  # ages whose distances differ by less than this share of their range are evenly spaced
 
@@ -173,7 +174,9 @@ def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Min
     every = np.arange(len(problem.y))
     free = search().minima(family.shape, problem, every)
     best = free.lowest()
-    limit = search().minima(family.limit, problem, every, bar=best.sse * 1.01 + 1e-24).lowest()
+    # Far up in a valley the limit may lie well below what was reached, so there nothing is spared.
+    bar = best.sse * np.where(best.factor > NEAR, 1e6, 1.01) + 1e-24
+    limit = search().minima(family.limit, problem, every, bar=bar).lowest()
     best = come_back(family, problem, best, limit)
     if ceiling is not None:
         best, chosen = under_ceiling(family, problem, free, best, ceiling)

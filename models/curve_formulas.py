@@ -24,6 +24,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 REORDERED = frozenset({"nsz", "reassoc", "contract"})  # sums may be taken in any order
 IN_ORDER = frozenset({"nsz", "contract"})
+_SMALL = 0.02  # below this 1 − e^(−h) would lose digits
 _RANGE = 690.0  # e^690 is a finite double
 _TO_LOG2, _ROUND, _BIAS = 1.4426950408889634, 6755399441055744.0, 4607182418800017408
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
@@ -73,10 +74,8 @@ def _exponentials(z: Floats, width: int, out: Floats, scratch: Floats) -> None:
 
 
 @compiled(IN_ORDER, inline=True)
-def _sequence(first: float, ratio: float, width: int, out: Floats) -> None:
-    """e^(first + j ratio) for j = 0, 1, …: four interleaved geometric sequences."""
-    q = exp(ratio)
-    a = exp(first)
+def _powers(a: float, q: float, width: int, out: Floats) -> None:
+    """The sequence a q^j for j = 0, 1, …: four interleaved geometric sequences."""
     b, c, d = a * q, a * q * q, a * q * q * q
     q = q * q * q * q
     for j in range(0, width, 4):
@@ -88,8 +87,13 @@ def _sequence(first: float, ratio: float, width: int, out: Floats) -> None:
 def _rises(s: float, n: int, width: int, step: float, u: Floats, rest: Floats, rise: Floats) -> None:
     """e^(−su) and 1 − e^(−su), the latter to all its digits; 1 and 0 up to the launch."""
     if step > 0.0 and u[0] >= 0.0:
-        _sequence(-s * u[0], -s * step, width, rest)
-        q, g = exp(-s * step), -expm1(-s * step)
+        q = exp(-s * step)
+        _powers(q if u[0] == step else exp(-s * u[0]), q, width, rest)
+        if s * (u[0] if u[0] > 0.0 else step) > _SMALL:
+            for j in range(width):
+                rise[j] = 1.0 - rest[j]
+            return
+        g = -expm1(-s * step)
         a = -expm1(-s * u[0])
         b = a * q + g
         c = b * q + g
@@ -132,7 +136,7 @@ def _bass(n: int, width: int, step: float, u: Floats, x: Floats, work: Floats) -
 def _gaps(k: float, last: float, width: int, step: float, u: Floats, out: Floats, work: Floats) -> None:
     """e^(last − k u), a geometric sequence where the ages are regular and the numbers stay in range."""
     if step > 0.0 and abs(last - k * u[0]) < _RANGE:
-        _sequence(last - k * u[0], -k * step, width, out)
+        _powers(exp(last - k * u[0]), exp(-k * step), width, out)
         return
     for j in range(width):
         work[6, j] = last - k * u[j]

@@ -21,6 +21,8 @@ from longwave.models.curve_solver import MAX_STEPS, Integers, Minima, Problem
 from longwave.models.families import Shape
 
 _DOUBTFUL = 10.0  # a start is given up once ten times the promised fall would not bring it under the best so far
+_LIKELY = (1e3, 12.0, 20.0)  # by the number of coordinates: how far above the lowest start another may lie,
+_HOPEFUL = (200.0, 20.0, 60.0)  # and above the best so far; simulations showed later starts to win from below
 _SAME = 0.01  # two searches this close in every coordinate are one
 _DONE = 1e-10  # of the SSE: a step that promises less is the last
 _UNDAMPED = 1e-7
@@ -243,58 +245,47 @@ def _gram(
             gram[i, k] = gram[k, i] = product
 
 
-@compiled(REORDERED)
-def _least_around(surface: Floats, sides: Integers, least: Floats) -> None:
-    """The least of every value and its neighbours along all axes, corners included, axis by axis."""
-    size, last = len(surface), sides[2]
-    for g in range(size):
-        least[g] = surface[g]
-    for start in range(0, size, last):
-        for k in range(start, start + last - 1):
-            least[k] = surface[k + 1] if surface[k + 1] < least[k] else least[k]
-        for k in range(start + 1, start + last):
-            least[k] = surface[k - 1] if surface[k - 1] < least[k] else least[k]
-    if sides[1] > 1:
-        _least_across(size, last, sides[1], least)
-    if sides[0] > 1:
-        _least_across(size, last * sides[1], sides[0], least)
-
-
-@compiled(REORDERED)
-def _least_across(size: int, stride: int, side: int, least: Floats) -> None:
-    """The least of every value and its neighbours ``stride`` away; what stands beyond ``size`` is scratch."""
-    kept = least[size:]
-    for start in range(0, size, stride * side):
-        for k in range(stride):
-            kept[k] = least[start + k]
-        for at in range(start, start + stride * (side - 1), stride):
-            for k in range(stride):
-                here, after = least[at + k], least[at + stride + k]
-                low = kept[k] if kept[k] < here else here
-                kept[k] = here
-                least[at + k] = after if after < low else low
-        at = start + stride * (side - 1)
-        for k in range(stride):
-            least[at + k] = kept[k] if kept[k] < least[at + k] else least[at + k]
-
-
 @compiled(IN_ORDER)
-def _lowest(surface: Floats, least: Floats, picked: Integers) -> int:
-    """Numbers of the lowest local minima, in rising order; their count."""
-    found = 0
+def _lowest(surface: Floats, sides: Integers, likely: float, picked: Integers, low: Floats) -> int:
+    """Numbers and values of the lowest local minima over up to three axes, in rising order; their count.
+
+    Minima over ``likely`` times the lowest value are left out, and cost nothing.
+    """
+    found, least, along = 0, np.inf, sides[2]
+    for g in range(len(surface)):
+        least = surface[g] if surface[g] < least else least
+    top = max(likely * least, 1e-12) if least < np.inf else -1.0  # a perfect fit is 0 but for rounding
     for g in range(len(surface)):
         here = surface[g]
-        if here > least[g] or not here < np.inf:
+        # The neighbour on the line first: half are refused by it alone.
+        if here > top or (g > 0 and surface[g - 1] < here and g % along > 0):
             continue
-        if found == len(picked) and surface[picked[found - 1]] <= here:
+        if not _is_minimum(surface, sides, g) or (found == len(picked) and low[found - 1] <= here):
             continue
         found = min(found + 1, len(picked))
         at = found - 1
-        while at > 0 and surface[picked[at - 1]] > here:
-            picked[at] = picked[at - 1]
+        while at > 0 and low[at - 1] > here:
+            picked[at], low[at] = picked[at - 1], low[at - 1]
             at -= 1
-        picked[at] = g
+        picked[at], low[at] = g, here
     return found
+
+
+@compiled(IN_ORDER)
+def _is_minimum(surface: Floats, sides: Integers, g: int) -> bool:
+    """Whether no neighbour along any axis, corners included, is lower."""
+    across, along, here = sides[1] * sides[2], sides[2], surface[g]
+    a, b, c = g // across, g // along % sides[1], g % along
+    if c < along - 1 and surface[g + 1] < here:
+        return False
+    first, last = max(c - 1, 0), min(c + 2, along)
+    for i in range(max(a - 1, 0), min(a + 2, sides[0])):
+        for j in range(max(b - 1, 0), min(b + 2, sides[1])):
+            line = i * across + j * along
+            for k in range(line + first, line + last):
+                if surface[k] < here:
+                    return False
+    return True
 
 
 @compiled(REORDERED)
@@ -331,11 +322,14 @@ def _searches(
     reached: Floats,
     work: Floats,
 ) -> None:
-    """Search from every start of one series, each knowing the best before it."""
+    """Search from every start of one series, each knowing the best before it; ``sse`` is that of the starts."""
     best = work[10, 28:31]
     for i in range(3):
         best[i] = np.inf
     for c in range(found):
+        if sse[c] > _HOPEFUL[len(lower) - 1] * max(bar, 1e-14):
+            sse[c] = np.inf
+            continue
         sse[c], factor[c], reached[c] = _search(curve, y, held, lower, upper, bar, best, x[c], work)
         if sse[c] < bar:
             bar = sse[c]
@@ -370,7 +364,6 @@ def _kept(stamp: str) -> Callable[..., int]:
         nx, width = len(lower), y.shape[1]
         work = np.zeros((12, max(width, _SCRATCH)))
         table, power, surface = np.empty((width, len(grid))), np.empty(len(grid)), np.empty(len(grid))
-        least_around = np.empty(len(grid) + sides[1] * sides[2])
         picked, at = np.zeros(x.shape[1], np.intp), -1
         for row in range(len(y)):
             p = pattern[row]
@@ -383,8 +376,7 @@ def _kept(stamp: str) -> Callable[..., int]:
                     _table(kind, nx, increments, n, step[p], u[p], log_u[p], grid, work, table, power)
                     at = p
                 _surface(n, y[row], held[row], table, power, surface)
-                _least_around(surface, sides, least_around)
-                found = _lowest(surface, least_around, picked)
+                found = _lowest(surface, sides, _LIKELY[nx - 1], picked, sse[row])
                 for c in range(found):
                     for i in range(nx):
                         x[row, c, i] = grid[picked[c], i]
@@ -418,7 +410,9 @@ def minima(
     n, nx = len(rows), len(shape.lower)
     kept = shape.kept if starts is None else starts.shape[1]
     x = np.empty((n, kept, nx)) if starts is None else starts.copy()
-    found = Minima(x, np.full((n, kept), np.nan), np.full((n, kept), np.inf), np.zeros((n, kept)))
+    found = Minima(
+        x, np.full((n, kept), np.nan), np.full((n, kept), np.inf if starts is None else 0.0), np.zeros((n, kept))
+    )
     limits = np.full(n, np.inf) if bar is None else bar
     _call(_FROM_GRID if starts is None else _FROM_STARTS, shape, problem, rows, limits, found, np.empty((0, 1, 1)))
     return found

@@ -203,11 +203,13 @@ def _unfit(data: Floats, ages: Floats, family: Family, free: int) -> NDArray[np.
     if not data.shape[1]:
         return np.full(len(data), "too_few_points", dtype="<U17")
     usable = (seen & (ages > 0)).sum(axis=1) if family.from_launch else seen.sum(axis=1)
-    if len(data) and seen.all():
-        rises = (data[:, 1:] > np.minimum.accumulate(data, axis=1)[:, :-1]).any(axis=1)
+    if seen.all():
+        rises = np.asarray(data[:, -1] > data[:, 0], dtype=np.bool_)
+        rest = data[~rises]
+        rises[~rises] = (rest[:, 1:] > np.minimum.accumulate(rest, axis=1)[:, :-1]).any(axis=1)
     else:
         lowest = np.minimum.accumulate(np.where(seen, data, np.inf), axis=1)
-        rises = (np.where(seen, data, -np.inf)[:, 1:] > lowest[:, :-1]).any(axis=1)
+        rises = np.asarray((np.where(seen, data, -np.inf)[:, 1:] > lowest[:, :-1]).any(axis=1))
     few = (seen.sum(axis=1) <= free) | (usable < free)
     return np.where(few, "too_few_points", np.where(rises, "ok", "no_growth")).astype("<U17")
 
