@@ -90,17 +90,15 @@ def _moves(i: int, nx: int, x: Floats, lower: Floats, upper: Floats, point: Floa
 
 
 @compiled(IN_ORDER, inline=True)
-def _step(
-    nx: int, damping: float, x: Floats, lower: Floats, upper: Floats, point: Floats, bend: Floats, to: Floats
-) -> float:
-    """Write the coordinates after one damped step to ``to``; returns the fall of the SSE that the slopes promise."""
-    m0 = _moves(0, nx, x, lower, upper, point, bend)
-    m1 = _moves(1, nx, x, lower, upper, point, bend)
-    m2 = _moves(2, nx, x, lower, upper, point, bend)
+def _solve(damping: float, m0: float, m1: float, m2: float, point: Floats, bend: Floats, to: Floats) -> None:
+    """Damped Gauss–Newton step of the coordinates with m = 1, to ``to``; of the others the step there is kept."""
     b00 = (1.0 + damping) * bend[0, 0] if m0 > 0.0 else 1.0
     b11 = (1.0 + damping) * bend[1, 1] if m1 > 0.0 else 1.0
     b22 = (1.0 + damping) * bend[2, 2] if m2 > 0.0 else 1.0
     b10, b20, b21 = m1 * m0 * bend[1, 0], m2 * m0 * bend[2, 0], m2 * m1 * bend[2, 1]
+    z0 = m0 * (point[1] - bend[1, 0] * to[1] - bend[2, 0] * to[2]) if m0 > 0.0 else to[0]
+    z1 = m1 * (point[2] - bend[1, 0] * to[0] - bend[2, 1] * to[2]) if m1 > 0.0 else to[1]
+    z2 = m2 * (point[3] - bend[2, 0] * to[0] - bend[2, 1] * to[1]) if m2 > 0.0 else to[2]
     # L D L', then forward and back
     l10, l20 = b10 / b00, b20 / b00
     d1 = b11 - l10 * b10
@@ -108,25 +106,49 @@ def _step(
     l21 = (b21 - l20 * b10) / d1
     d2 = b22 - l20 * b20 - l21 * l21 * d1
     d2 = d2 if d2 > 1e-14 * b22 else 1e-14 * b22
-    z0 = m0 * point[1]
-    z1 = m1 * point[2] - l10 * z0
-    z2 = (m2 * point[3] - l20 * z0 - l21 * z1) / d2
+    z1 -= l10 * z0
+    z2 = (z2 - l20 * z0 - l21 * z1) / d2
     z1 = z1 / d1 - l21 * z2
-    z0 = z0 / b00 - l10 * z1 - l20 * z2
-    to[0], to[1], to[2] = z0, z1, z2
-    share, promised = 1.0, 0.0
+    to[0], to[1], to[2] = z0 / b00 - l10 * z1 - l20 * z2, z1, z2
+
+
+@compiled(IN_ORDER, inline=True)
+def _cut(by: float, x: float, lower: float, upper: float) -> float:
+    """The step, no longer than 2 + |x|/2 and not beyond the bounds."""
+    far = 2.0 + 0.5 * abs(x)
+    by = min(max(by, -far), far)
+    return min(max(x + by, lower), upper) - x
+
+
+@compiled(IN_ORDER, inline=True)
+def _step(
+    nx: int, damping: float, x: Floats, lower: Floats, upper: Floats, point: Floats, bend: Floats, to: Floats
+) -> float:
+    """Write the coordinates after one damped step to ``to``; returns the fall of the SSE that the slopes promise."""
+    m0 = _moves(0, nx, x, lower, upper, point, bend)
+    m1 = _moves(1, nx, x, lower, upper, point, bend)
+    m2 = _moves(2, nx, x, lower, upper, point, bend)
+    to[0] = to[1] = to[2] = 0.0
+    _solve(damping, m0, m1, m2, point, bend, to)
+    worst, most = -1, 1.0 + 1e-9
     for i in range(nx):
-        far = 2.0 + 0.5 * abs(x[i])
-        if share * abs(to[i]) > far:
-            share = far / abs(to[i])
+        allowed = abs(_cut(to[i], x[i], lower[i], upper[i]))
+        if abs(to[i]) > most * allowed:
+            worst, most = i, abs(to[i]) / (allowed + 1e-300)
+    if worst >= 0:
+        # The one that goes farthest beyond what is allowed goes that far, and the others follow it.
+        by = _cut(to[worst], x[worst], lower[worst], upper[worst])
+        to[0] = to[1] = to[2] = 0.0
+        to[worst] = by
+        _solve(damping, m0 * (worst != 0), m1 * (worst != 1), m2 * (worst != 2), point, bend, to)
+    promised = 0.0
     for i in range(nx):
-        goal = x[i] + share * to[i]
-        goal = goal if goal < upper[i] else upper[i]
-        to[i] = goal if goal > lower[i] else lower[i]
-        by = to[i] - x[i]
-        promised += by * (2.0 * point[i + 1] - by * bend[i, i])
+        to[i] = _cut(to[i], x[i], lower[i], upper[i])
+        promised += to[i] * (2.0 * point[i + 1] - to[i] * bend[i, i])
         for k in range(i):
-            promised -= 2.0 * by * (to[k] - x[k]) * bend[i, k]
+            promised -= 2.0 * to[i] * to[k] * bend[i, k]
+    for i in range(nx):
+        to[i] += x[i]
     return promised
 
 
