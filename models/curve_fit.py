@@ -101,17 +101,16 @@ def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: in
     many = max(1, BLOCK[compiled()] // max(1, data.shape[1]))
     blocks = [slice(start, start + many) for start in range(0, len(rows), many)]
 
-    def one(block: slice) -> tuple[Integers, Fitted]:
+    def one(block: slice) -> None:
         with np.errstate(all="ignore"):
-            return rows[block], fit(data[rows[block]], codes[block])
+            empty.put(rows[block], fit(data[rows[block]], codes[block]))
 
     if threads > 1 and len(blocks) > 1:
         with ThreadPoolExecutor(threads) as pool:
-            for where, found in pool.map(one, blocks):
-                empty.put(where, found)
+            list(pool.map(one, blocks))
     else:
         for block in blocks:
-            empty.put(*one(block))
+            one(block)
     return empty
 
 
