@@ -29,6 +29,19 @@ def bass(u: Floats, x: Floats) -> Sloped:
 
     With s = p + q and w = ln(1 + q/p) / s, a time that delays take-off, p = s e^(−sw) and
     F = r / (r + e^(s(w − t))), r = 1 − e^(−st): speed and place, which the data tell apart better than p and q.
+
+    Examples:
+        Sales of colour televisions in the US, 1963 to 1970, in thousands (Srinivasan & Mason 1986):
+
+        >>> import numpy as np
+        >>> from longwave.models.curves import fit_curves
+        >>> sold = [747, 1480, 2646, 5118, 5777, 5982, 5962, 4631]
+        >>> fits = fit_curves([np.cumsum(sold)], range(1, 9), "bass", "increments")
+        >>> {name: float(f"{value[0]:.4g}") for name, value in fits.params.items()}
+        {'m': 39660.0, 'p': 0.01847, 'q': 0.6159}
+        >>> str(fits.status[0]), float(round(fits.predict([12])[0, 0], -2))
+        ('ok', 39000.0)
+
     """
     speed, delay = np.exp(x[:, :1]), np.exp(x[:, 1:])
     elapsed = np.maximum(u, 0.0)
@@ -45,6 +58,19 @@ def logistic(u: Floats, x: Floats) -> Sloped:
 
     The place y is (t50 − T) / S up to the last age T. Beyond it, the exponent k (t50 − T) is 5 y: as the ceiling goes to
     infinity the exponent follows it and leaves k alone.
+
+    Examples:
+        Sales of colour televisions in the US, 1963 to 1970, in thousands (Srinivasan & Mason 1986):
+
+        >>> import numpy as np
+        >>> from longwave.models.curves import fit_curves
+        >>> sold = [747, 1480, 2646, 5118, 5777, 5982, 5962, 4631]
+        >>> fits = fit_curves([np.cumsum(sold)], range(1, 9), "logistic", "increments")
+        >>> {name: float(f"{value[0]:.4g}") for name, value in fits.params.items()}
+        {'m': 38020.0, 'k': 0.7041, 't50': 5.508}
+        >>> str(fits.status[0]), float(round(fits.predict([12])[0, 0], -2))
+        ('ok', 37600.0)
+
     """
     k = np.exp(x[:, :1])
     last, by_rate, by_place = _exponent_at_last(k, x[:, 1:])
@@ -55,7 +81,21 @@ def logistic(u: Floats, x: Floats) -> Sloped:
 
 
 def gompertz(u: Floats, x: Floats) -> Sloped:
-    """Share of the ceiling after Gompertz (1825), x = (log cS, place of ln(b)/c), the place as for the logistic."""
+    """Share of the ceiling after Gompertz (1825), x = (log cS, place of ln(b)/c), the place as for the logistic.
+
+    Examples:
+        Sales of colour televisions in the US, 1963 to 1970, in thousands (Srinivasan & Mason 1986):
+
+        >>> import numpy as np
+        >>> from longwave.models.curves import fit_curves
+        >>> sold = [747, 1480, 2646, 5118, 5777, 5982, 5962, 4631]
+        >>> fits = fit_curves([np.cumsum(sold)], range(1, 9), "gompertz", "increments")
+        >>> {name: float(f"{value[0]:.4g}") for name, value in fits.params.items()}
+        {'m': 47110.0, 'b': 6.542, 'c': 0.3556}
+        >>> str(fits.status[0]), float(round(fits.predict([12])[0, 0], -2))
+        ('ok', 43000.0)
+
+    """
     c = np.exp(x[:, :1])
     last, by_rate, by_place = _exponent_at_last(c, x[:, 1:])
     gap = np.minimum(_exp(last - c * u), _LARGEST_EXPONENT)
@@ -69,6 +109,19 @@ def weibull(u: Floats, x: Floats) -> Sloped:
 
     F = 1 − e^(−(t/a)^b). The place y is log(a/T) up to the last age T; beyond it (T/a)^b = e^(−2y), which goes to 0 as
     the ceiling goes to infinity, and leaves b alone.
+
+    Examples:
+        Sales of colour televisions in the US, 1963 to 1970, in thousands (Srinivasan & Mason 1986):
+
+        >>> import numpy as np
+        >>> from longwave.models.curves import fit_curves
+        >>> sold = [747, 1480, 2646, 5118, 5777, 5982, 5962, 4631]
+        >>> fits = fit_curves([np.cumsum(sold)], range(1, 9), "weibull", "increments")
+        >>> {name: float(f"{value[0]:.4g}") for name, value in fits.params.items()}
+        {'m': 39500.0, 'a': 6.572, 'b': 2.591}
+        >>> str(fits.status[0]), float(round(fits.predict([12])[0, 0], -2))
+        ('ok', 39200.0)
+
     """
     b = np.exp(x[:, 1:])
     seen = x[:, :1] <= 0.0
@@ -86,6 +139,19 @@ def gamma_shifted_gompertz(u: Floats, x: Floats) -> Sloped:
     The coordinates x are (log bSc/(1 + c), log d/S, log c).
     F = (1 − e^(−bt)) (1 + a e^(−bt))^(−c) with a = e^(bd) − 1: at c = 1 it is Bass with the delay d, and as c goes to
     infinity the shifted Gompertz of Bemmaor (1994) with η = b c d.
+
+    Examples:
+        Sales of colour televisions in the US, 1963 to 1970, in thousands (Srinivasan & Mason 1986):
+
+        >>> import numpy as np
+        >>> from longwave.models.curves import fit_curves
+        >>> sold = [747, 1480, 2646, 5118, 5777, 5982, 5962, 4631]
+        >>> fits = fit_curves([np.cumsum(sold)], range(1, 9), "gamma_shifted_gompertz", "increments")
+        >>> {name: float(f"{value[0]:.4g}") for name, value in fits.params.items()}
+        {'m': 43860.0, 'a': 3.107, 'b': 0.4349, 'c': 3.014}
+        >>> str(fits.status[0]), float(round(fits.predict([12])[0, 0], -2))
+        ('ok', 41500.0)
+
     """
     c = np.exp(x[:, 2:])
     speed = np.exp(x[:, :1]) * (1.0 + 1.0 / c)
@@ -110,6 +176,19 @@ def richards(u: Floats, x: Floats) -> Sloped:
 
     F = (1 + v e^(−k(t − t50)))^(−1/v); t50 is the inflection, and k / (1 + v) the relative growth there. v = 1 is the
     logistic; as v goes to 0 it is Gompertz.
+
+    Examples:
+        Sales of colour televisions in the US, 1963 to 1970, in thousands (Srinivasan & Mason 1986):
+
+        >>> import numpy as np
+        >>> from longwave.models.curves import fit_curves
+        >>> sold = [747, 1480, 2646, 5118, 5777, 5982, 5962, 4631]
+        >>> fits = fit_curves([np.cumsum(sold)], range(1, 9), "richards", "increments")
+        >>> {name: float(f"{value[0]:.4g}") for name, value in fits.params.items()}
+        {'m': 44670.0, 'k': 0.4099, 't50': 5.305, 'v': 0.1529}
+        >>> str(fits.status[0]), float(round(fits.predict([12])[0, 0], -2))
+        ('ok', 41900.0)
+
     """
     v = np.exp(x[:, 2:])
     k = np.exp(x[:, :1]) * (1.0 + v)

@@ -1,5 +1,6 @@
 """Fits against published estimates, known optima, simulation and scipy; what cannot be fitted says so."""
 
+import doctest
 import tomllib
 import warnings
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from longwave.models import curve_shapes
 from longwave.models.curves import FAMILIES, OBJECTIVES, DiffusionCurve, fit_curves
 from scipy.optimize import least_squares
 from sklearn.utils.estimator_checks import check_estimator
@@ -448,3 +450,12 @@ def test_seven_thousand_series_are_all_fitted():
     levels, _ = simulated(7000, ages, seed=0, noise=2.0)
     fits = fit_curves(levels, ages, ceiling=100.0)
     assert np.isfinite(fits.sse).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_worked_example_of_each_family_comes_out_as_it_says(family):
+    examples = doctest.DocTestFinder().find(getattr(curve_shapes, family), family)
+    assert sum(len(example.examples) for example in examples) >= 5
+    for example in examples:
+        failed, _ = doctest.DocTestRunner().run(example)
+        assert failed == 0
