@@ -280,14 +280,14 @@ def stuck_at(shape: Shape, best: Minima, gram: Floats) -> Booleans:
 def covariance_of(gram: Floats, sse: Floats, freedom: Integers, change: Floats) -> Floats:
     """s² (J'J)⁻¹ of the named parameters (rows, n, n); NaN where J'J is singular or no degree of freedom is left."""
     norms = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-    inverse, sound = _inverse(gram / (norms[:, :, None] * norms[:, None, :]))
+    root, sound = _inverse_root(gram / (norms[:, :, None] * norms[:, None, :]))
     variance = np.where(sound & (freedom > 0), sse / np.maximum(freedom, 1), np.nan)
-    change = change / norms[:, None, :]
-    return np.asarray(variance[:, None, None] * (change @ inverse @ change.swapaxes(1, 2)))
+    half = root @ (change / norms[:, None, :]).swapaxes(1, 2)
+    return np.asarray(variance[:, None, None] * (half.swapaxes(1, 2) @ half))
 
 
-def _inverse(matrix: Floats) -> tuple[Floats, Booleans]:
-    """Inverses of positive matrices with a unit diagonal (rows, n, n), and whether each is far from singular.
+def _inverse_root(matrix: Floats) -> tuple[Floats, Booleans]:
+    """R with R'R the inverse of each positive matrix of unit diagonal (rows, n, n); whether each is far from singular.
 
     By Cholesky's factors, entry by entry for all rows at once: n is at most five.
     """
@@ -305,4 +305,4 @@ def _inverse(matrix: Floats) -> tuple[Floats, Booleans]:
         for k in range(i):
             dot = np.einsum("ij,ij->i", lower[:, i, k:i], upper[:, k:i, k])
             upper[:, i, k] = -dot / lower[:, i, i]
-    return upper.swapaxes(1, 2) @ upper, sound
+    return upper, sound

@@ -84,7 +84,7 @@ def _powers(a: float, q: float, width: int, out: Floats) -> None:
 
 
 @compiled(IN_ORDER, inline=True)
-def _rises(s: float, n: int, width: int, step: float, u: Floats, rest: Floats, rise: Floats) -> None:
+def _rises(s: float, width: int, step: float, u: Floats, rest: Floats, rise: Floats, scratch: Floats) -> None:
     """e^(−su) and 1 − e^(−su), the latter to all its digits; 1 and 0 up to the launch."""
     if step > 0.0 and u[0] >= 0.0:
         q = exp(-s * step)
@@ -104,17 +104,20 @@ def _rises(s: float, n: int, width: int, step: float, u: Floats, rest: Floats, r
             rise[j], rise[j + 1], rise[j + 2], rise[j + 3] = a, b, c, d
             a, b, c, d = a * q + g, b * q + g, c * q + g, d * q + g
         return
-    for j in range(n):
-        elapsed = u[j] if u[j] > 0.0 else 0.0
-        rest[j] = exp(-s * elapsed)
-        rise[j] = -expm1(-s * elapsed)
+    for j in range(width):
+        rise[j] = -s * (u[j] if u[j] > 0.0 else 0.0)
+    _exponentials(rise, width, rest, scratch)
+    for j in range(width):
+        h = -rise[j]
+        series = h * (1 - h / 2 * (1 - h / 3 * (1 - h / 4 * (1 - h / 5 * (1 - h / 6 * (1 - h / 7 * (1 - h / 8)))))))
+        rise[j] = series if h < _SMALL else 1.0 - rest[j]
 
 
 @compiled(IN_ORDER, inline=True)
-def _bass(n: int, width: int, step: float, u: Floats, x: Floats, work: Floats) -> None:
+def _bass(width: int, step: float, u: Floats, x: Floats, work: Floats) -> None:
     value, by_speed, by_delay, rest, rise, z = work[0], work[1], work[2], work[4], work[5], work[6]
     s, w = exp(x[0]), exp(x[1])
-    _rises(s, n, width, step, u, rest, rise)
+    _rises(s, width, step, u, rest, rise, work[7])
     if s * w < _RANGE:
         late = exp(s * w)
         for j in range(width):
@@ -203,7 +206,7 @@ def _gamma_shifted_gompertz(n: int, width: int, step: float, u: Floats, x: Float
     c = exp(x[2])
     s = exp(x[0]) * (1.0 + 1.0 / c)
     lag = s * exp(x[1])
-    _rises(s, n, width, step, u, rest, rise)
+    _rises(s, width, step, u, rest, rise, work[7])
     for j in range(n):
         z[j] = -abs(lag - s * max(u[j], 0.0))
     _exponentials(z, width, small, work[7])
@@ -257,7 +260,7 @@ def _limiting(kind: int, n: int, width: int, step: float, u: Floats, log_u: Floa
         for j in range(n):
             slope[j] = rate * u[j] * value[j]
     elif kind == 7:
-        _rises(rate, n, width, step, u, work[4], work[5])
+        _rises(rate, width, step, u, work[4], work[5], work[7])
         _gaps(-rate, -rate, width, step, u, work[4], work)
         for j in range(n):
             value[j] = work[5, j] * work[4, j] if u[j] > 0.0 else 0.0
@@ -270,7 +273,7 @@ def _limiting(kind: int, n: int, width: int, step: float, u: Floats, log_u: Floa
             slope[j] = work[6, j] * value[j]
     else:
         k = exp(x[1])
-        _rises(rate, n, width, step, u, work[4], work[5])
+        _rises(rate, width, step, u, work[4], work[5], work[7])
         _gaps(-k, -k, width, step, u, work[8], work)
         for j in range(n):
             elapsed = max(u[j], 0.0)
@@ -286,7 +289,7 @@ def write_curve(
     """Write what the objective compares, value and slopes, to ``work``; returns the share reached at the last age."""
     width = len(u)
     if kind == 0:
-        _bass(n, width, step, u, x, work)
+        _bass(width, step, u, x, work)
     elif kind == 1:
         _logistic(width, step, u, x, work)
     elif kind == 2:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from longwave.models.curves import fit_curves
+import polars as pl
+from longwave.models.curves import FAMILIES, fit_curves
+from longwave.warehouse.founding_files import founding_folder
 from longwave.warehouse.home import default_home
 from scipy.optimize import curve_fit
 
@@ -149,6 +151,37 @@ def threads_ratio() -> dict[str, float]:
     }
 
 
+def warehouse_fits() -> dict[str, float]:
+    """Every series × every age to cut it at × every family, on two threads, by the clock.
+
+    Of each source of the embedded facts the fullest vintage: vintages of one source repeat each other.
+    """
+    total, clock = 0, 0.0
+    sources = sorted({path.parent for path in founding_folder().glob("*/*.csv")})
+    for source in sources:
+        path = max(source.glob("*.csv"), key=lambda found: found.stat().st_size)
+        table = pl.read_csv(path, infer_schema_length=None)
+        value = table.columns[3]
+        if not table.schema[value].is_numeric():
+            continue
+        known = table.with_columns(year=pl.col("period").cast(pl.String).str.slice(0, 4).cast(pl.Int64))
+        known = known.filter(pl.col(value) > 0, pl.col(value) < 1e15).unique(["entity", "code", "year"])
+        wide = known.with_columns(name=pl.concat_str("entity", "code", ignore_nulls=True)).pivot(
+            "year", index="name", values=value, aggregate_function="first"
+        )
+        years = sorted(int(name) for name in wide.columns[1:])
+        levels = wide.select(str(year) for year in years).to_numpy().astype(np.float64)
+        rows = [
+            np.where(np.arange(len(years)) <= k, levels, np.nan)[np.isfinite(levels[:, k])] for k in range(len(years))
+        ]
+        stacked = np.concatenate(rows)
+        ages = np.array(years, dtype=float) - years[0] + 1
+        for family in FAMILIES:
+            clock += seconds(lambda y=stacked, t=ages, f=family: fit_curves(y, t, f, threads=2))
+            total += len(stacked)
+    return {"fits": total, "seconds_on_two_threads": round(clock, 2)}
+
+
 def as_of_ratio(tmp_path: Path, rows: int = 2_000_000) -> dict[str, float]:
     with duckdb.connect(str(tmp_path / "bench.duckdb")) as con:
         con.execute(
@@ -170,6 +203,7 @@ def test_print_the_ratios(tmp_path):
     table = {f"{family} {objective}": curve_ratio(family, objective) for family, objective in CURVES}
     table["series"] = growth_with_series()
     table["threads"] = threads_ratio()
+    table["warehouse"] = warehouse_fits()
     table["as_of_read"] = as_of_ratio(tmp_path)
     folder = default_home()
     folder.mkdir(parents=True, exist_ok=True)

@@ -328,7 +328,7 @@ def test_rows_that_cannot_be_fitted_say_so_without_a_warning(family, objective, 
     levels = np.array(
         [
             [nan] * 8,
-            [nan, 1, 2, 3, nan, nan, nan, nan],
+            [nan, nan, 7, nan, nan, nan, nan, nan],
             [50] * 8,
             [0] * 8,
             [80, 70, 60, 50, 40, 30, 20, 10],
@@ -373,6 +373,8 @@ def spoilt(value):
         ({"levels": spoilt(np.inf)}, "row 1.*position 3 is infinite"),
         ({"levels": spoilt(-np.inf)}, "row 1.*is infinite"),
         ({"levels": spoilt(2e15)}, r"row 1.*is over 1e\+15"),
+        ({"levels": spoilt(1e300)}, r"row 1: level 1e\+300 at position 3 is over 1e\+15"),
+        ({"ages": np.array([1993, 1992, 1994, 1995, 1996])}, r"age 1 \(1992\) follows 1993"),
         ({"levels": spoilt(-0.5)}, "row 1.*is negative"),
         ({"levels": spoilt(10.1), "ceiling": 10}, "row 1: level 10.1 .*above the ceiling 10"),
         ({"levels": GOOD[0]}, r"\(n_series, 5\)"),
