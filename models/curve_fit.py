@@ -176,7 +176,7 @@ def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Min
     # Far up in a valley the limit may lie well below what was reached, so there nothing is spared.
     bar = best.sse * np.where(best.factor > NEAR, 1e6, 1.01) + 1e-24
     limit = search().minima(family.limit, problem, every, bar=bar).lowest()
-    best = come_back(family, problem, best, limit)
+    best = to_the_edge(family, problem, come_back(family, problem, best, limit))
     if ceiling is not None:
         best, chosen = under_ceiling(family, problem, free, best, ceiling)
         return best, chosen, np.zeros(len(every), dtype=np.bool_)
@@ -191,6 +191,19 @@ def come_back(family: Family, problem: Problem, best: Minima, limit: Minima) -> 
     rows = np.flatnonzero((limit.sse < best.sse * 1.01) | (best.factor > FAR))
     if rows.size:
         again = search().minima(family.shape, problem, rows, family.back(limit.x[rows]), bar=best.sse[rows]).lowest()
+        better = again.sse < best.sse[rows]
+        best.put(rows[better], again.take(better))
+    return best
+
+
+def to_the_edge(family: Family, problem: Problem, best: Minima) -> Minima:
+    """Search once more from the bound of the last coordinate that is on the side of the best."""
+    if family.edge is None:
+        return best
+    starts = family.edge(best.x)
+    rows = np.flatnonzero((starts != best.x).any(axis=1))
+    if rows.size:
+        again = search().minima(family.shape, problem, rows, starts[rows, None], bar=best.sse[rows]).lowest()
         better = again.sse < best.sse[rows]
         best.put(rows[better], again.take(better))
     return best

@@ -23,10 +23,11 @@ from longwave.models.families import Shape
 _DOUBTFUL = 10.0  # a start is given up once ten times the promised fall would not bring it under the best so far
 _LIKELY = (1e3, 12.0, 20.0)  # by the number of coordinates: how far above the lowest start another may lie,
 _HOPEFUL = (200.0, 20.0, 60.0)  # and above the best so far; simulations showed later starts to win from below
+_PATIENCE = (0, 1, 4)  # steps before a start is given up
 _SAME = 0.01  # two searches this close in every coordinate are one
-_DONE = 1e-10  # of the SSE: a step that promises less is the last
+_DONE, _SLOWEST = 1e-9, 0.9999  # of the SSE: searches end where less than this is left
 _UNDAMPED = 1e-7
-_ESCAPED = 1e-60
+_ESCAPED = 1e-140  # share of the ceiling reached: its square is a double still
 _SCRATCH = 32  # the last two rows of the workspace hold the state of the search
 _FROM_GRID, _FROM_STARTS, _PRODUCTS = 0, 1, 2
 _SOURCES = ("curve_formulas.py", "curve_kernels.py")
@@ -189,7 +190,7 @@ def _search(
     The SSE is infinite where the search ran into that of ``best``, or can no longer come under ``bar``.
     """
     kind, nx, increments, n, step, u, log_u = curve
-    width, damping, sse, promised, reached = len(u), 1e-4, np.inf, 0.0, 1.0
+    width, damping, sse, promised, before, reached = len(u), 1e-4, np.inf, 0.0, 0.0, 1.0
     here, trial, to = work[10, :4], work[10, 4:8], work[11]
     bend, trial_bend = work[10, 8:17].reshape(3, 3), work[10, 17:26].reshape(3, 3)
     floor = 1e-30 * _dot(y, y, width)
@@ -199,7 +200,10 @@ def _search(
         trial_reached = write_curve(kind, nx, increments, n, step, u, log_u, to, work)
         trial_sse = _products(nx, width, y, held, work, trial, trial_bend)
         if trial_sse <= sse:
-            last = taken > 0 and 0.0 <= promised <= _DONE * sse
+            # What is left, were the promises to go on falling as they do: long valleys converge slowly.
+            rate = min(promised / before, _SLOWEST) if before > 0.0 else _SLOWEST
+            last = taken > 0 and 0.0 <= promised <= _DONE * (1.0 - rate) * sse
+            before = promised
             share = (sse - trial_sse) / promised if promised > 0.0 else 0.5  # below 0 a bound cut the step
             if last and damping > _UNDAMPED:  # a damped step promises little in a long valley, too
                 last, damping = False, _UNDAMPED
@@ -216,7 +220,7 @@ def _search(
         promised = _step(nx, damping, x, lower, upper, here, bend, to)
         if not abs(promised) > 1e-15 * sse:
             break
-        doubted = promised > 0.0 and taken >= nx - 1 and damping < 0.1
+        doubted = promised > 0.0 and taken >= _PATIENCE[nx - 1] and damping < 0.1
         if doubted and (sse - _DOUBTFUL * promised > bar or _same(nx, x, best)):
             return np.inf, here[0], reached
     return sse, here[0], reached

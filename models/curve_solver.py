@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 MAX_STEPS = 150
 STEP_TOLERANCE = 1e-9
-ESCAPED = 1e-60  # share of the ceiling reached at the last age, below which the search gives up
+ESCAPED = 1e-140  # share of the ceiling reached at the last age, below which the search gives up
 
 Integers = NDArray[np.intp]
 Booleans = NDArray[np.bool_]

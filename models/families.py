@@ -50,7 +50,8 @@ class Family:
     coordinates of the limiting form. ``back(x)``, where there is one, gives starts (rows, starts, n) of curves that grow
     as the limiting form at ``x`` does until they bend at about the last age: minima that a search overlooks on its
     way to infinity. ``by_age(slopes, x)``: t ∂F/∂t (rows, points) from the slopes by x, for the families whose launch
-    may be estimated.
+    may be estimated. ``edge(x)`` gives starts (rows, n) at the bound of the last coordinate that lies on the side where x
+    is, or x itself where it lies between: the valleys towards simpler families are long and bent.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Family:
     at_limit: Callable[[Floats, Floats], Floats]
     back: Callable[[Floats], Floats] | None = None
     by_age: Callable[[Floats, Floats], Floats] | None = None
+    edge: Callable[[Floats], Floats] | None = None
 
 
 def bass_natural(x: Floats, scale: Floats, last: Floats) -> Sloped:
@@ -143,6 +145,26 @@ def _first_less_second(slopes: Floats, x: Floats) -> Floats:
 def _weibull_by_age(slopes: Floats, x: Floats) -> Floats:
     b = np.exp(x[:, 1])
     return np.asarray(-slopes[:, 0] * np.where(x[:, 0] <= 0.0, 1.0, b / SLOWLY)[:, None], dtype=np.float64)
+
+
+_C_BOUND = (np.log(1e-3), np.log(1e4))
+_V_BOUND = (np.log(1e-3), np.log(1e2))
+
+
+def delayed_edge(x: Floats) -> Floats:
+    """Shifted Gompertz, with c d as it is, from large c; from small c a bend within a year."""
+    start = x.copy()
+    start[:, 2] = np.where(x[:, 2] > 2.5, _C_BOUND[1], np.where(x[:, 2] < -1.0, _C_BOUND[0], x[:, 2]))
+    start[:, 1] -= np.where(x[:, 2] > 2.5, start[:, 2] - x[:, 2], 0.0)
+    return start
+
+
+def richards_edge(x: Floats) -> Floats:
+    """Gompertz from small v; from large v a bend within a year, at the last age at the latest."""
+    start = x.copy()
+    start[:, 2] = np.where(x[:, 2] > 0.5, _V_BOUND[1], np.where(x[:, 2] < -1.5, _V_BOUND[0], x[:, 2]))
+    start[:, 1] = np.where(x[:, 2] > 0.5, np.minimum(x[:, 1], -0.02), x[:, 1])
+    return start
 
 
 def delayed_back(limit: Floats) -> Floats:
@@ -239,7 +261,7 @@ FAMILIES: dict[str, Family] = {
             curve_shapes.gamma_shifted_gompertz,
             _delayed_grid(np.log(np.geomspace(0.1, 60.0, 9)), _FEW_DELAYS, _logs(0.02, 0.07, 0.2, 0.7, 3.0, 40.0)),
             *_LAUNCH_BOUNDS,
-            (np.log(1e-3), np.log(1e4)),
+            _C_BOUND,
         ),
         limit=_shape(
             9,
@@ -251,6 +273,7 @@ FAMILIES: dict[str, Family] = {
         natural=gamma_shifted_gompertz_natural,
         at_limit=lambda x, scale: _columns(np.inf, np.exp(x[:, 0]) / scale, np.exp(x[:, 1] - x[:, 0])),
         back=delayed_back,
+        edge=delayed_edge,
         by_age=_first_less_second,
     ),
     "weibull": Family(
@@ -276,14 +299,15 @@ FAMILIES: dict[str, Family] = {
         shape=_shape(
             5,
             curve_shapes.richards,
-            _grid(np.log(np.geomspace(0.1, 60.0, 8)), _FEW_PLACES, _logs(0.01, 0.2, 1.0, 5.0, 30.0)),
+            _grid(np.log(np.geomspace(0.1, 60.0, 8)), _FEW_PLACES, _logs(0.003, 0.2, 1.5, 10.0, 100.0)),
             (np.log(1e-4), np.log(1e3)),
             _SIGMOID_BOUNDS[1],
-            (np.log(1e-3), np.log(1e2)),
+            _V_BOUND,
         ),
         limit=_GROWTH,
         natural=richards_natural,
         at_limit=lambda x, _: _columns(np.full(len(x), np.nan), np.inf, np.nan),
         back=richards_back,
+        edge=richards_edge,
     ),
 }

@@ -45,7 +45,8 @@ def test_the_optimum_against_random_starts():
             fits = fit_curves(levels, AGES, family, objective)
             started = time.process_time()
             best = best_of_random_starts(family, objective, levels, rng)
-            above = fits.sse > best * (1 + 1e-6)
+            # Levels cut off at 0 may leave a few points that a curve meets exactly: below that, SSE are rounding.
+            above = fits.sse > best * (1 + 1e-6) + 1e-10 * np.nansum(levels**2, axis=1)
             cut = np.isnan(levels[:, -1])
             table[f"{family} {objective}"] = {
                 "series": len(levels),
