@@ -254,31 +254,29 @@ def _richards(n: int, width: int, u: Floats, x: Floats, work: Floats) -> None:
 @compiled(IN_ORDER)
 def _limiting(kind: int, n: int, width: int, step: float, u: Floats, log_u: Floats, x: Floats, work: Floats) -> None:
     """The forms without a ceiling: growth (6), contagion (7), power (8), delayed growth (9)."""
-    value, slope, rate = work[0], work[1], exp(x[0])
-    if kind == 6:
-        _gaps(-rate, 0.0, width, step, u, value, work)
-        for j in range(n):
-            slope[j] = rate * u[j] * value[j]
-    elif kind == 7:
-        _rises(rate, width, step, u, work[4], work[5], work[7])
-        _gaps(-rate, -rate, width, step, u, work[4], work)
-        for j in range(n):
-            value[j] = work[5, j] * work[4, j] if u[j] > 0.0 else 0.0
-            slope[j] = rate * (u[j] * work[4, j] - value[j]) if u[j] > 0.0 else 0.0
-    elif kind == 8:
+    value, slope, rate, grown = work[0], work[1], exp(x[0]), work[8]
+    k = exp(x[1]) if kind == 9 else rate
+    if kind == 8:
         for j in range(width):
             work[6, j] = rate * log_u[j]
         _exponentials(work[6], width, value, work[7])
         for j in range(n):
             slope[j] = work[6, j] * value[j]
-    else:
-        k = exp(x[1])
-        _rises(rate, width, step, u, work[4], work[5], work[7])
-        _gaps(-k, -k, width, step, u, work[8], work)
+        return
+    _gaps(-k, 0.0 if kind == 6 else -k, width, step, u, grown, work)
+    if kind == 6:
         for j in range(n):
-            elapsed = max(u[j], 0.0)
-            value[j] = work[5, j] * work[8, j]
-            slope[j] = rate * elapsed * work[4, j] * work[8, j]
+            value[j] = grown[j]
+            slope[j] = rate * u[j] * value[j]
+        return
+    _rises(rate, width, step, u, work[4], work[5], work[7])
+    for j in range(n):
+        elapsed = max(u[j], 0.0)
+        value[j] = work[5, j] * grown[j]
+        if kind == 7:
+            slope[j] = rate * (elapsed * grown[j] - value[j]) if elapsed > 0.0 else 0.0
+        else:
+            slope[j] = rate * elapsed * work[4, j] * grown[j]
             work[2, j] = value[j] * k * (elapsed - 1.0)
 
 

@@ -130,18 +130,20 @@ def _step(
     m1 = _moves(1, nx, x, lower, upper, point, bend)
     m2 = _moves(2, nx, x, lower, upper, point, bend)
     to[0] = to[1] = to[2] = 0.0
-    _solve(damping, m0, m1, m2, point, bend, to)
-    worst, most = -1, 1.0 + 1e-9
-    for i in range(nx):
-        allowed = abs(_cut(to[i], x[i], lower[i], upper[i]))
-        if abs(to[i]) > most * allowed:
-            worst, most = i, abs(to[i]) / (allowed + 1e-300)
-    if worst >= 0:
+    for attempt in range(2):
+        _solve(damping, m0, m1, m2, point, bend, to)
+        worst, most = -1, 1.0 + 1e-9
+        for i in range(nx):
+            allowed = abs(_cut(to[i], x[i], lower[i], upper[i]))
+            if abs(to[i]) > most * allowed:
+                worst, most = i, abs(to[i]) / (allowed + 1e-300)
+        if worst < 0 or attempt > 0:
+            break
         # The one that goes farthest beyond what is allowed goes that far, and the others follow it.
         by = _cut(to[worst], x[worst], lower[worst], upper[worst])
         to[0] = to[1] = to[2] = 0.0
         to[worst] = by
-        _solve(damping, m0 * (worst != 0), m1 * (worst != 1), m2 * (worst != 2), point, bend, to)
+        m0, m1, m2 = m0 * (worst != 0), m1 * (worst != 1), m2 * (worst != 2)
     promised = 0.0
     for i in range(nx):
         to[i] = _cut(to[i], x[i], lower[i], upper[i])
