@@ -1,0 +1,321 @@
+"""From checked levels to solutions: packing, the free problem, its limit, the ceiling, what is identified.
+
+Belongs here: the steps of a fit, block by block. Not here: the interface and its checks (``curves``), the search
+(``curve_solver``, ``curve_kernels``), an estimated launch (``curve_launch``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import util
+from typing import Any
+
+import numpy as np
+from longwave.models import curve_solver
+from longwave.models.curve_shapes import Floats, log_age
+from longwave.models.curve_solver import Booleans, Integers, Minima, Problem
+from longwave.models.families import Family, Shape
+from numpy.typing import NDArray
+
+INFINITE_CEILING = 1e3  # a ceiling beyond this many times the highest level is called infinite
+FAR = 20.0  # times the highest level: from here on a valley is so flat that the ceiling itself is tried, too
+BLOCK = {True: 131_072, False: 32_768}  # observations in memory at once, compiled or not
+SINGULAR = 1e-13  # smallest pivot of the scaled J'J that still counts as identified
+FLAT = 1e-5  # of the series' size: a parameter that moves the curve by less is not identified
+NEAR = 3.0
+_PAD = 8  # rows are as long as a whole number of vector registers
+_EVEN = 1e-12  # ages whose distances differ by less than this share of their range are evenly spaced
+
+
+@cache
+def compiled() -> bool:
+    """Whether numba is there; its import waits until a fit is made."""
+    return util.find_spec("numba") is not None
+
+
+def search() -> Any:
+    """The module with ``minima`` and ``information``: compiled, or NumPy's where numba is missing."""
+    if not compiled():
+        return curve_solver
+    from longwave.models import curve_kernels
+
+    return curve_kernels
+
+
+@dataclass
+class Solution:
+    """Per series: coordinates x, level = factor × shape, SSE, whether in the limiting form; last age, time scale.
+
+    ``launch`` is the age of the launch: 0 but where it was estimated.
+    """
+
+    x: Floats
+    factor: Floats
+    sse: Floats
+    limiting: Booleans
+    last: Floats
+    scale: Floats
+    launch: Floats
+
+    @classmethod
+    def nothing(cls, n: int, coordinates: int) -> Solution:
+        """A solution of n series to none of which anything was fitted."""
+        x, part = np.full((n, coordinates), np.nan), np.full(n, np.nan)
+        return cls(x, part.copy(), part.copy(), np.zeros(n, np.bool_), part.copy(), part.copy(), part.copy())
+
+
+@dataclass
+class Fitted:
+    """What a fit of n series is made of: solution, named parameters, covariance, status."""
+
+    solution: Solution
+    named: Floats
+    covariance: Floats
+    status: NDArray[np.str_]
+
+    @classmethod
+    def nothing(cls, n: int, parameters: int, coordinates: int) -> Fitted:
+        """Nothing fitted yet; every status ``ok``."""
+        named = np.full((n, parameters), np.nan)
+        covariance = np.full((n, parameters, parameters), np.nan)
+        return cls(Solution.nothing(n, coordinates), named, covariance, np.full(n, "ok", dtype="<U17"))
+
+    def put(self, rows: Integers, other: Fitted) -> None:
+        """Put the fits of some rows in their places."""
+        for name, values in vars(other.solution).items():
+            getattr(self.solution, name)[rows] = values
+        self.named[rows], self.covariance[rows], self.status[rows] = other.named, other.covariance, other.status
+
+
+Fit = Callable[[Floats, Integers], Fitted]
+
+
+def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: int) -> Fitted:
+    """Fit ``rows`` of ``data`` in blocks of bounded memory, rows of equal observed ages side by side."""
+    codes = pattern_codes(np.isfinite(data[rows]))
+    order = np.argsort(codes, kind="stable")
+    rows, codes = rows[order], codes[order]
+    many = max(1, BLOCK[compiled()] // max(1, data.shape[1]))
+    blocks = [slice(start, start + many) for start in range(0, len(rows), many)]
+
+    def one(block: slice) -> None:
+        with np.errstate(all="ignore"):
+            empty.put(rows[block], fit(data[rows[block]], codes[block]))
+
+    if threads > 1 and len(blocks) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, blocks))
+    else:
+        for block in blocks:
+            one(block)
+    return empty
+
+
+def pattern_codes(seen: Booleans) -> Integers:
+    """Equal numbers (rows,) for equal rows of ``seen``."""
+    if seen.all() or not len(seen):
+        return np.zeros(len(seen), dtype=np.intp)
+    if seen.shape[1] <= 62:
+        codes: Integers = seen @ (np.int64(1) << np.arange(seen.shape[1], dtype=np.int64))
+        return codes
+    _, inverse = np.unique(np.packbits(seen, axis=1), axis=0, return_inverse=True)
+    return np.asarray(inverse.ravel(), dtype=np.intp)
+
+
+def pack(
+    data: Floats, codes: Integers, ages: Floats, family: Family, increments: bool
+) -> tuple[Problem, Floats, Floats]:
+    """Put observations to the left and times on the family's scale; also the last age and the scale, (rows,)."""
+    _, first, pattern = np.unique(codes, return_index=True, return_inverse=True)
+    seen = np.isfinite(data[first])
+    count = seen.sum(axis=1)
+    width = -(-int(count.max()) // _PAD) * _PAD
+    order = np.argsort(~seen, axis=1, kind="stable")
+    place = np.minimum(np.arange(width)[None, :], count[:, None] - 1)
+    order = np.take_along_axis(order, place, axis=1)
+    problem, last, scale = timed(ages[order], count, pattern, family, increments)
+    y = data[:, order[0]] if len(order) == 1 else np.take_along_axis(data, order[pattern], axis=1)
+    rows = np.arange(len(y))
+    return replace(problem, y=problem.operate(y, rows)), last[pattern], scale[pattern]
+
+
+def timed(
+    at: Floats, count: Integers, pattern: Integers, family: Family, increments: bool
+) -> tuple[Problem, Floats, Floats]:
+    """A problem without levels, of observed ages ``at`` (patterns, width) since the launch; last age and scale."""
+    last = at[:, -1]
+    scale = last if family.from_launch else last - at[:, 0]
+    u = (at - (0.0 if family.from_launch else last[:, None])) / scale[:, None]
+    distance = np.diff(u, axis=1)
+    inside = np.arange(1, u.shape[1])[None, :] < count[:, None]
+    even = (np.abs(distance - distance[:, :1]) <= _EVEN) | ~inside
+    step = np.where(even.all(axis=1), (u[:, -1] - u[:, 0]) / np.maximum(count - 1, 1), 0.0)
+    log_u = log_age(u) if family.from_launch else u
+    problem = Problem(u, log_u, count.astype(np.intp), step, np.empty((0, u.shape[1])), increments, pattern.ravel())
+    return problem, last, scale
+
+
+def fit_block(
+    data: Floats, codes: Integers, ages: Floats, family: Family, increments: bool, ceiling: float | None
+) -> Fitted:
+    """Fit the rows of one block, the launch at age 0."""
+    size = np.nanmax(data, axis=1)
+    problem, last, scale = pack(data / size[:, None], codes, ages, family, increments)
+    best, chosen, endless = solve(family, problem, None if ceiling is None else ceiling / size)
+    return identified(family, problem, best, chosen, endless, (last, scale, size), ceiling)
+
+
+def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Minima, Booleans, Booleans]:
+    """The best of every row; whether the ceiling, or the limiting form, was chosen; whether there is no finite m."""
+    every = np.arange(len(problem.y))
+    free = search().minima(family.shape, problem, every)
+    best = free.lowest()
+    # Far up in a valley the limit may lie well below what was reached, so there nothing is spared.
+    bar = best.sse * np.where(best.factor > NEAR, 1e6, 1.01) + 1e-24
+    limit = search().minima(family.limit, problem, every, bar=bar).lowest()
+    best = to_the_edge(family, problem, come_back(family, problem, best, limit))
+    if ceiling is not None:
+        best, chosen = under_ceiling(family, problem, free, best, ceiling)
+        return best, chosen, np.zeros(len(every), dtype=np.bool_)
+    limiting = or_limit(best, limit)
+    return best, limiting, limiting | (best.factor > INFINITE_CEILING)
+
+
+def come_back(family: Family, problem: Problem, best: Minima, limit: Minima) -> Minima:
+    """Search once more, from starts near the last age, where the best went to infinity or the limit is better."""
+    if family.back is None:
+        return best
+    rows = np.flatnonzero((limit.sse < best.sse * 1.01) | (best.factor > FAR))
+    if rows.size:
+        again = search().minima(family.shape, problem, rows, family.back(limit.x[rows]), bar=best.sse[rows]).lowest()
+        better = again.sse < best.sse[rows]
+        best.put(rows[better], again.take(better))
+    return best
+
+
+def to_the_edge(family: Family, problem: Problem, best: Minima) -> Minima:
+    """Search once more from the bound of the last coordinate that is on the side of the best."""
+    if family.edge is None:
+        return best
+    starts = family.edge(best.x)
+    rows = np.flatnonzero((starts != best.x).any(axis=1))
+    if rows.size:
+        again = search().minima(family.shape, problem, rows, starts[rows, None], bar=best.sse[rows]).lowest()
+        better = again.sse < best.sse[rows]
+        best.put(rows[better], again.take(better))
+    return best
+
+
+def or_limit(best: Minima, limit: Minima) -> Booleans:
+    """Put the limiting form where it is at least as good as the best with a finite ceiling, and say where."""
+    limiting = limit.sse <= best.sse * (1 + 1e-9) + 1e-24
+    best.x[limiting, : limit.x.shape[1]] = limit.x[limiting]
+    best.factor[limiting], best.sse[limiting] = limit.factor[limiting], limit.sse[limiting]
+    return limiting
+
+
+def under_ceiling(
+    family: Family, problem: Problem, free: Minima, best: Minima, ceiling: Floats
+) -> tuple[Minima, Booleans]:
+    """The best with m up to the ceiling, and whether the ceiling chose m.
+
+    Where the free optimum lies above, or so far up that the search may have stopped on its way, the candidates are
+    the free minima below the ceiling, the best with m held at the ceiling, and the minimum that is reached from there
+    once m is let go.
+    """
+    shape, kept = family.shape, free.sse.shape[1]
+    chosen = ~(best.factor <= ceiling)
+    rows = np.flatnonzero(chosen | (best.factor > FAR))
+    if not rows.size:
+        return best, chosen
+    held = search().minima(shape, replace(problem, ceiling=ceiling), rows).lowest()
+    # What was given up as hopeless beside the free optimum may be the best below the ceiling.
+    starts = np.concatenate([free.x[rows].reshape(-1, 1, free.x.shape[2]), held.x[:, None]])
+    again = np.concatenate([np.repeat(rows, kept), rows])
+    used = np.concatenate([np.isfinite(free.factor[rows]).ravel(), np.ones(len(rows), np.bool_)])
+    let_go = search().minima(shape, problem, again[used], starts[used])
+    let_go.sse[~(let_go.factor <= ceiling[again[used]][:, None])] = np.inf
+    found = np.full(len(again), np.inf)
+    found[used] = let_go.sse[:, 0]
+    table = np.concatenate([found[: -len(rows)].reshape(-1, kept), found[-len(rows) :, None]], axis=1)
+    column = np.argmin(table, axis=1)
+    below = table[np.arange(len(rows)), column] < held.sse
+    flat = np.where(column < kept, np.arange(len(rows)) * kept + column, len(rows) * kept + np.arange(len(rows)))
+    inside = (np.cumsum(used) - 1)[flat[below]]
+    best.put(rows, held)
+    best.put(rows[below], let_go.take(inside).lowest())
+    chosen[rows], chosen[rows[below]] = True, False
+    return best, chosen
+
+
+def identified(
+    family: Family,
+    problem: Problem,
+    best: Minima,
+    chosen: Booleans,
+    endless: Booleans,
+    placed: tuple[Floats, Floats, Floats],
+    ceiling: float | None,
+) -> Fitted:
+    """Name the parameters of the best, and say what the data identify; ``placed``: last age, time scale, size."""
+    last, scale, size = placed
+    gram = search().information(family.shape, problem, np.arange(len(size)), best.x, best.factor)
+    limiting = chosen & endless
+    stuck = chosen | stuck_at(family.shape, best, gram)
+    status = np.where(endless, "no_finite_ceiling", np.where(stuck, "on_bound", "ok")).astype("<U17")
+    factor = best.factor * size
+    if ceiling is not None:
+        factor = np.where(chosen, ceiling, np.minimum(factor, ceiling))
+    named, by_x = family.natural(best.x, scale, last)
+    named[limiting] = family.at_limit(best.x[limiting], scale[limiting])
+    named = np.column_stack([np.where(endless, np.inf, factor), named])
+    covariance = np.full((len(size), by_x.shape[1] + 1, by_x.shape[1] + 1), np.nan)
+    fine = np.flatnonzero(status == "ok")
+    change = np.zeros((len(fine), by_x.shape[1] + 1, by_x.shape[1] + 1))
+    change[:, 0, 0], change[:, 1:, 1:] = size[fine], by_x[fine]
+    freedom = problem.count[problem.pattern[fine]] - change.shape[1]
+    covariance[fine] = covariance_of(gram[fine], best.sse[fine], freedom, change)
+    status[fine[np.isnan(covariance[fine, 0, 0])]] = "on_bound"
+    solution = Solution(best.x, factor, best.sse * size**2, limiting, last, scale, np.zeros(len(size)))
+    return Fitted(solution, named, covariance, status)
+
+
+def stuck_at(shape: Shape, best: Minima, gram: Floats) -> Booleans:
+    """Whether a coordinate is at its bound or no longer moves the curve, the ceiling following it."""
+    at_bound = (best.x <= shape.lower + 1e-6) | (best.x >= shape.upper - 1e-6)
+    across = np.diagonal(gram, axis1=1, axis2=2)[:, 1:] - gram[:, 0, 1:] ** 2 / gram[:, :1, 0]
+    return np.asarray((at_bound | ~(across >= FLAT**2)).any(axis=1))
+
+
+def covariance_of(gram: Floats, sse: Floats, freedom: Integers, change: Floats) -> Floats:
+    """s² (J'J)⁻¹ of the named parameters (rows, n, n); NaN where J'J is singular or no degree of freedom is left."""
+    norms = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    root, sound = _inverse_root(gram / (norms[:, :, None] * norms[:, None, :]))
+    variance = np.where(sound & (freedom > 0), sse / np.maximum(freedom, 1), np.nan)
+    half = root @ (change / norms[:, None, :]).swapaxes(1, 2)
+    return np.asarray(variance[:, None, None] * (half.swapaxes(1, 2) @ half))
+
+
+def _inverse_root(matrix: Floats) -> tuple[Floats, Booleans]:
+    """R with R'R the inverse of each positive matrix of unit diagonal (rows, n, n); whether each is far from singular.
+
+    By Cholesky's factors, entry by entry for all rows at once: n is at most five.
+    """
+    n = matrix.shape[1]
+    lower, upper = np.zeros_like(matrix), np.zeros_like(matrix)  # L, and the inverse of L
+    sound = np.ones(len(matrix), dtype=np.bool_)
+    for i in range(n):
+        for k in range(i):
+            dot = np.einsum("ij,ij->i", lower[:, i, :k], lower[:, k, :k])
+            lower[:, i, k] = (matrix[:, i, k] - dot) / lower[:, k, k]
+        pivot = matrix[:, i, i] - np.einsum("ij,ij->i", lower[:, i, :i], lower[:, i, :i])
+        sound &= pivot > SINGULAR
+        lower[:, i, i] = np.sqrt(np.where(pivot > SINGULAR, pivot, 1.0))
+        upper[:, i, i] = 1.0 / lower[:, i, i]
+        for k in range(i):
+            dot = np.einsum("ij,ij->i", lower[:, i, k:i], upper[:, k:i, k])
+            upper[:, i, k] = -dot / lower[:, i, i]
+    return upper, sound

@@ -1,0 +1,48 @@
+"""The figure of the truncation study: drawn from the kept file, said no more firmly than it shows."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from longwave.reports import svg
+from longwave.reports.figures.truncation import COLUMNS, truncation
+
+KEPT = Path(__file__).parents[1] / "study" / "results" / "curves_truncation.json"
+
+
+def frame():
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    return pl.DataFrame(
+        [
+            {"parameter": name, "label": label, "published": kept["published"][name], **row}
+            for label, rows in kept["results"].items()
+            for name, row in rows.items()
+        ]
+    ).select(COLUMNS)
+
+
+def test_every_set_and_parameter_is_drawn_beside_the_published_value():
+    fig = truncation(frame())
+    points = [trace for trace in fig.data if trace.mode == "lines+markers"]
+    assert len(points) == frame().height == 12
+    assert {shape.y0 for shape in fig.layout.shapes} == {0.0, 5.0, 15.0, -10.0}
+    first = frame().filter(pl.col("parameter") == "m").row(0, named=True)
+    (drawn,) = [trace for trace in points if trace.xaxis == "x" and trace.name == first["label"]]
+    assert drawn.y[0] == first["percent"]
+    assert svg.render(fig, 960, 500, "truncation") == svg.render(truncation(frame()), 960, 500, "truncation")
+
+
+def test_the_title_says_it_only_where_every_sign_agrees():
+    assert truncation(frame()).layout.title.text.startswith("The more of a curve is seen")
+    turned = frame().with_columns(percent=pl.when(pl.col("parameter") == "q").then(1.0).otherwise("percent"))
+    assert truncation(turned).layout.title.text.startswith("How estimates change")
+
+
+def test_what_cannot_be_drawn_is_refused():
+    with pytest.raises(ValueError, match="has no published"):
+        truncation(frame().drop("published"))
+    with pytest.raises(ValueError, match="'k' is not one of m, q, p"):
+        truncation(frame().with_columns(parameter=pl.lit("k")))
+    with pytest.raises(ValueError, match="no rows"):
+        truncation(frame().clear())
