@@ -262,6 +262,10 @@ def test_a_live_run_keeps_yesterdays_figures_where_it_gets_no_better_ones(comman
     # The refusal and its reason stand on the page of sources; nothing else was done again.
     assert "rows kept" in (home_copy / "site" / "sources.html").read_text()
     assert "steps done: site" in result.stdout
+    # Asked again, the same refusal: still an error, and no step has anything to do.
+    again = command("run", "--live")
+    assert again.returncode == 1
+    assert "nothing changed: every step stands as it was" in again.stdout
 
 
 CDX = "/web.archive.org/cdx/search/cdx"
