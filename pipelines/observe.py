@@ -161,13 +161,16 @@ def observe(warehouse: Warehouse, spec: SourceSpec, held: Held, key: str) -> Obs
 
 
 def _late(warehouse: Warehouse, spec: SourceSpec) -> bool:
-    """Whether a new answer was served before one of its endpoint that is decided already."""
+    """Whether a new answer was served before one of its endpoint that is decided already, a refused one included.
+
+    What the guards on its bytes refused compares with nothing, and stays as it is.
+    """
     answers = index.answers_of(warehouse.con, spec.source)
     waiting: set[str] = set()
     for answer in answers:
         if answer.status == "new":
             waiting.add(answer.measure)
-        elif answer.measure in waiting and answer.status != "refused":
+        elif answer.measure in waiting and answer.decided_by != "bytes":
             return True
     return False
 
