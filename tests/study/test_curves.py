@@ -62,9 +62,9 @@ def test_the_optimum_against_random_starts():
     write(
         "oracle", table, starts=STARTS, least_observations=LEAST, noise="0.3 to 3 % of the ceiling", exact_below=EXACT
     )
-    for name, row in table.items():
-        if name.endswith(" cumulative"):
-            assert row["share_at_the_best"] >= (0.999 if name.split()[0] in SIMPLE else 0.99), name
+    # What is asked of the fits, on both objectives; the file is written first, and says which fall short.
+    asked = {name: 0.999 if name.split()[0] in SIMPLE else 0.99 for name in table}
+    assert {name: row for name, row in table.items() if row["share_at_the_best"] < asked[name]} == {}
 
 
 def correlated(shape, rho, rng):
@@ -108,11 +108,10 @@ def test_bias_and_coverage_on_complete_series():
                 }
             table[f"{family} autocorrelation {rho}"] = row
     write("coverage", table, replicates=REPLICATES, level=LEVEL, noise_percent_of_the_ceiling=NOISE)
-    for name, row in table.items():
-        for parameter in FAMILIES[name.split()[0]].parameters:
-            if parameter == "m":
-                assert abs(row[parameter]["bias_percent"]) < 2, (name, parameter)
-            assert 0.83 <= row[parameter]["coverage"] <= 0.95, (name, parameter)
+    # What is asked of the intervals; the file is written first, and says which fall short.
+    found = {(name, parameter): row[parameter] for name, row in table.items() for parameter in list(row)[2:]}
+    assert {key: each for key, each in found.items() if abs(each["bias_percent"]) >= 2} == {}
+    assert {key: each for key, each in found.items() if not 0.87 <= each["coverage"] <= 0.93} == {}
 
 
 def test_bias_by_how_much_of_the_curve_was_seen():
