@@ -161,7 +161,7 @@ def keep(warehouse: Warehouse, archive: Archive, spec: SourceSpec, came: Came) -
     checks = _checks(came, complete)
     answer = _guarded(_answer(spec, came, {name: exchange.payload for name, exchange in complete.items()}), checks)
     if twin := next((a for a in known if a.answer == answer.answer), None):
-        return twin  # a web archive redirected two requests to one capture
+        return twin  # a web archive redirected two requests to one capture, or one second saw the same bytes twice
     before = index.newest_of(known, answer.measure, answer.served_at)
     again = before is not None and before.original_sha256 == answer.original_sha256
     if again and before is not None:

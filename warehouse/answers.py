@@ -75,7 +75,10 @@ def answer_of_manifest(body: Mapping[str, Any], record: str) -> Answer:
 
 
 def identify(source: str, measure: str, served_at: datetime, digest: str) -> str:
-    """Identifier of an answer: readable, unique, and sorted by when it was served within a source."""
+    """Identifier of an answer: readable, unique, and sorted by when it was served within a source.
+
+    The same content within one second is the same answer.
+    """
     named = hashlib.sha256(f"{measure} {digest}".encode()).hexdigest() if measure else digest
     return f"{source}@{served_at:%Y-%m-%d.%H%M%S}#{named[:8]}"
 
