@@ -31,6 +31,16 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
              manifest VARCHAR, status VARCHAR NOT NULL, decided_by VARCHAR, why VARCHAR, reader_version INTEGER,
              PRIMARY KEY (answer))""",
     ),
+    2: (
+        """CREATE TABLE curve_fits (
+             series VARCHAR NOT NULL, cut_year INTEGER NOT NULL, family VARCHAR NOT NULL, objective VARCHAR NOT NULL,
+             capped BOOLEAN NOT NULL, step VARCHAR NOT NULL, panel VARCHAR NOT NULL, whole BOOLEAN NOT NULL,
+             n INTEGER NOT NULL, launch INTEGER NOT NULL, launch_convention VARCHAR NOT NULL, ceiling DOUBLE,
+             status VARCHAR NOT NULL, sse DOUBLE, m DOUBLE, p DOUBLE, q DOUBLE, k DOUBLE, t50 DOUBLE, a DOUBLE,
+             b DOUBLE, c DOUBLE, v DOUBLE, m_error DOUBLE, p_error DOUBLE, q_error DOUBLE, k_error DOUBLE,
+             t50_error DOUBLE, a_error DOUBLE, b_error DOUBLE, c_error DOUBLE, v_error DOUBLE, vintage DATE NOT NULL,
+             code_digest VARCHAR NOT NULL, PRIMARY KEY (series, cut_year, family, objective, capped))""",
+    ),
 }
 """For each released format, what leads to the next."""
 

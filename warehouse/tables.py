@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RECORD_TYPES = ["response", "revisit", "request", "metadata", "warcinfo"]
 PERIOD_KINDS = ["year", "month", "date", "span"]
 VINTAGE_PRECISIONS = ["publisher", "download", "commit", "no later than", "undated"]
 SCOPES = ["full", "listed", "period"]
+FIT_STATUSES = ["ok", "no_finite_ceiling", "on_bound", "too_few_points", "no_growth"]
 INFINITY = "infinity"
 
 
@@ -262,6 +263,63 @@ class SeriesNotes(dy.Schema):
     launch_convention = dy.String(nullable=True, description="cited, first_1_percent")
 
 
+def _parameter(meaning: str, *, error: bool = False) -> dy.Float64:
+    """A column of a parameter, or of its standard error."""
+    words = f"standard error of {meaning}; null unless the status is ok" if error else meaning
+    return dy.Float64(nullable=True, description=words)
+
+
+class CurveFits(dy.Schema):
+    """A curve fitted to what was known of a series by one year; levels are shares in percent or counts per 100 people."""
+
+    series = dy.String(primary_key=True, description="the series")
+    cut_year = dy.Int32(primary_key=True, description="year of the last observation that the fit saw")
+    family = dy.String(primary_key=True, description="family of curves")
+    objective = dy.String(primary_key=True, description="cumulative: levels; increments: their differences")
+    capped = dy.Bool(
+        primary_key=True,
+        description="whether m could not exceed `ceiling`; only where the free fit has no finite m below: else the two are one",
+    )
+    step = dy.String(description="the step that fitted it")
+    panel = dy.String(description="panel of the series")
+    whole = dy.Bool(description="whether it saw every observation that the series has")
+    n = dy.Int32(description="observations it saw")
+    launch = dy.Int32(description="year that t is counted from")
+    launch_convention = dy.String(
+        check=lambda c: c.is_in(["cited", "year_before_1_percent"]),
+        description="cited, or the year before the first at or over 1 %; given to the fit, never estimated",
+    )
+    ceiling = dy.Float64(nullable=True, description="what m could not exceed; null where not capped")
+    status = dy.String(
+        check=lambda c: c.is_in(FIT_STATUSES),
+        description=(
+            "ok; no_finite_ceiling: the fit improves as long as m rises; on_bound: a bound chose a parameter; "
+            "too_few_points; no_growth"
+        ),
+    )
+    sse = dy.Float64(nullable=True, description="least sum of squares; null where nothing was fitted")
+    m = _parameter("ceiling; null where there is none or nothing was fitted")
+    p = _parameter("innovation of bass, 1/year")
+    q = _parameter("imitation of bass, 1/year")
+    k = _parameter("speed of logistic and richards, 1/year")
+    t50 = _parameter("t of half the ceiling of logistic, location of richards, years")
+    a = _parameter("a of gamma_shifted_gompertz, a number; scale of weibull, years")
+    b = _parameter("b of gompertz and weibull, a number; of gamma_shifted_gompertz, 1/year")
+    c = _parameter("c of gompertz, 1/year; of gamma_shifted_gompertz, a number")
+    v = _parameter("asymmetry of richards, a number")
+    m_error = _parameter("m", error=True)
+    p_error = _parameter("p", error=True)
+    q_error = _parameter("q", error=True)
+    k_error = _parameter("k", error=True)
+    t50_error = _parameter("t50", error=True)
+    a_error = _parameter("a", error=True)
+    b_error = _parameter("b", error=True)
+    c_error = _parameter("c", error=True)
+    v_error = _parameter("v", error=True)
+    vintage = dy.Date(description="newest vintage it read")
+    code_digest = dy.String(description="the step's key")
+
+
 class Verdicts(dy.Schema):
     """The registry's history: a row when a claim's verdict first was this."""
 
@@ -332,6 +390,7 @@ TABLES: dict[str, Table] = {
         Table("findings", Findings, "vintage: newest vintage read"),
         Table("finding_curves", FindingCurves, "vintage: newest vintage read"),
         Table("series_notes", SeriesNotes, "that of its step"),
+        Table("curve_fits", CurveFits, "vintage: newest vintage read"),
         Table("verdicts", Verdicts, "decided_on: a vintage"),
         Table("steps", Steps, "finished_at: our transaction; never published"),
     )

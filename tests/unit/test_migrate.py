@@ -1,6 +1,7 @@
 """A warehouse that an older version wrote: brought forward by the writer, whole or not at all, refused by readers until then.
 
-`warehouse-format-1.duckdb.xz` was written by the last version of format 1: three captures of two sources.
+`warehouse-format-1.duckdb.xz` was written by the last version of format 1, that of format 2 by the last of format 2: the same
+three captures of two sources.
 """
 
 import lzma
@@ -24,15 +25,25 @@ AS_OF = {
 }
 
 
-@pytest.fixture(params=[1])
-def old(request, tmp_path):
-    """A home that an older version made, with its readers' copy."""
-    home = Home(tmp_path / "old")
+def unpacked(folder, version):
+    home = Home(folder / "old")
     home.root.mkdir()
-    packed = FIXTURES / f"warehouse-format-{request.param}.duckdb.xz"
+    packed = FIXTURES / f"warehouse-format-{version}.duckdb.xz"
     home.warehouse.write_bytes(lzma.decompress(packed.read_bytes()))
     renew_read_copy(home)
     return home
+
+
+@pytest.fixture(params=sorted(migrate.MIGRATIONS))
+def old(request, tmp_path):
+    """A home that an older version made, with its readers' copy; of every older format."""
+    return unpacked(tmp_path, request.param)
+
+
+@pytest.fixture
+def first(tmp_path):
+    """A home of the first format."""
+    return unpacked(tmp_path, 1)
 
 
 def rows(home, table):
@@ -70,7 +81,8 @@ def test_every_row_is_kept(old):
     assert len(before["observation_versions"]) == 7
     bring_forward(old)
     assert {name: rows(old, name) for name in KEPT} == before
-    assert rows(old, "capture_scope") == [(*row, None, None) for row in scope]
+    # The first format knew no span of periods.
+    assert rows(old, "capture_scope") == [(*row, None, None)[:5] for row in scope]
 
 
 def test_the_tables_are_those_of_a_new_warehouse(old, made_home):
@@ -101,7 +113,7 @@ def test_it_takes_new_captures_before_and_after_those_it_has(old, record):
 
 
 def test_a_readers_copy_of_the_older_format_says_what_to_do_until_a_writer_came(old):
-    with pytest.raises(UnusableHome, match=r"warehouse\.read\.duckdb has format 1.*Run `longwave run` once"):
+    with pytest.raises(UnusableHome, match=r"warehouse\.read\.duckdb has format \d.*Run `longwave run` once"):
         iraq(old)
     bring_forward(old)
     assert iraq(old) == AS_OF["2023-04-12"]
@@ -129,30 +141,30 @@ def spoil(home, statement):
     ],
     ids=["a table in the way", "a table missing", "half brought forward"],
 )
-def test_a_step_that_fails_leaves_the_file_as_it_was(old, statement):
-    spoil(old, statement)
-    tables = declared(old)
-    held = {name: rows(old, name) for name in tables}
-    with pytest.raises(UnusableHome, match=r"from format 1 to format 2: .*put a backup"), Warehouse(old):
+def test_a_step_that_fails_leaves_the_file_as_it_was(first, statement):
+    spoil(first, statement)
+    tables = declared(first)
+    held = {name: rows(first, name) for name in tables}
+    with pytest.raises(UnusableHome, match=r"from format 1 to format 2: .*put a backup"), Warehouse(first):
         pass
-    assert declared(old) == tables
-    assert {name: rows(old, name) for name in tables} == held
+    assert declared(first) == tables
+    assert {name: rows(first, name) for name in tables} == held
 
 
-def test_an_error_between_the_steps_and_the_commit_leaves_the_file_as_it_was(old, monkeypatch):
+def test_an_error_between_the_steps_and_the_commit_leaves_the_file_as_it_was(first, monkeypatch):
     """The facts and views are loaded in the same transaction: without them the new format is not there either."""
-    tables = declared(old)
+    tables = declared(first)
     monkeypatch.setattr("longwave.warehouse.store.VIEWS", ("CREATE VIEW observations AS SELECT nonsense FROM nowhere",))
-    with pytest.raises(duckdb.Error), Warehouse(old):
+    with pytest.raises(duckdb.Error), Warehouse(first):
         pass
-    assert declared(old) == tables
-    assert rows(old, "longwave_version") == [(1,)]
+    assert declared(first) == tables
+    assert rows(first, "longwave_version") == [(1,)]
 
 
 @pytest.mark.parametrize("change", ["UPDATE longwave_version SET version = 0", "DELETE FROM longwave_version"])
-def test_a_format_that_no_version_wrote_is_refused(old, change):
-    spoil(old, change)
-    renew_read_copy(old)
+def test_a_format_that_no_version_wrote_is_refused(first, change):
+    spoil(first, change)
+    renew_read_copy(first)
     for use in (bring_forward, iraq):
         with pytest.raises(UnusableHome, match="format 0, which no version wrote"):
-            use(old)
+            use(first)
