@@ -18,6 +18,8 @@ import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines import find
+from longwave.pipelines.curve_fits import fit_every_cut
+from longwave.pipelines.curve_study import curve_study
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
@@ -29,6 +31,7 @@ from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, fra
 from longwave.warehouse import results
 from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
+from longwave.warehouse.matrices import series_of_record
 from longwave.warehouse.panels import (
     ADOPTION_LINES,
     PANELS,
@@ -235,6 +238,63 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
 
 
 @dg.asset(
+    key=["findings", "curve_fits"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"numba", "duckdb"},
+    deps=[WORLD, *_keys([source for panel in PANELS.values() for source in panel.sources()])],
+    description="Six families of diffusion curves fitted to every series of record at every age from 5 on.",
+)
+def curve_fits(house: House) -> dg.MaterializeResult[None]:
+    """Fit every series at every cut, and keep what was found or why nothing was."""
+    step = "findings/curve_fits"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        levels = series_of_record(warehouse.con)
+        vintage = newest_vintage(warehouse.con, sources_behind("pooled"))
+        inputs = {"levels": frame_digest(levels), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.curve_fits",), inputs, {})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            common = {"step": step, "vintage": vintage, "code_digest": key}
+            fits = fit_every_cut(levels).with_columns(pl.lit(value).alias(name) for name, value in common.items())
+            warehouse.replace("curve_fits", fits, {"step": step})
+            warehouse.record_step(step, key, key)
+        counted = results.fit_statuses(warehouse.con)
+    rows = int(counted["fits"].sum())
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": rows, "changed": changed, "statuses": preview(counted, 40)}
+    )
+
+
+@dg.asset(
+    key=["findings", "curves"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"numba", "polars"},
+    deps=[WORLD, curve_fits],
+    description="How early figures identify a ceiling, families side by side, and what estimates do as more is seen.",
+)
+def curves(house: House) -> dg.MaterializeResult[None]:
+    """Say what the fits can tell, and what they cannot."""
+    step = "findings/curves"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        levels = series_of_record(warehouse.con)
+        vintage = newest_vintage(warehouse.con, sources_behind("pooled"))
+        inputs = {"levels": frame_digest(levels), "fits": str(warehouse.step_key("findings/curve_fits"))}
+        key = step_key(
+            ("longwave.pipelines.curve_study",),
+            inputs | {"vintage": str(vintage)},
+            {"seed": find.SEED, "n_boot": find.N_BOOT},
+        )
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, curve_study(levels, results.fits(warehouse.con)), key, vintage)
+        return _result(warehouse, step, changed)
+
+
+@dg.asset(
     key=["findings", "persistence"],
     group_name="findings",
     owners=[OWNER],
@@ -306,7 +366,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[adoption, information_by_age, persistence, revisions],
+    deps=[adoption, information_by_age, curves, persistence, revisions],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:
@@ -361,5 +421,5 @@ def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
     }
 
 
-FINDING_ASSETS = [adoption, information_by_age, persistence, revisions]
+FINDING_ASSETS = [adoption, information_by_age, curve_fits, curves, persistence, revisions]
 ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

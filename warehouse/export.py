@@ -25,6 +25,8 @@ _EXPORTS: dict[str, str] = {
         SELECT c.* EXCLUDE (recorded_at) FROM captures c JOIN sources o USING (source)
         WHERE o.redistribute ORDER BY c.capture""",
     "findings": "SELECT * FROM findings ORDER BY step, subject, measure, mode, k, horizon",
+    # The fits to all that was observed; those at each cut stay in the warehouse.
+    "curve_fits": "SELECT * FROM curve_fits WHERE whole ORDER BY series, cut_year, family, objective, capped",
 }
 
 

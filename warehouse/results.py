@@ -42,6 +42,23 @@ def curve_points(con: duckdb.DuckDBPyConnection, step: str | None = None) -> pl.
     return frame
 
 
+def fits(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What was fitted to every series at every cut: series, family, cut_year, capped, status, m; in the order of the key."""
+    frame: pl.DataFrame = con.sql(
+        """SELECT series, family, cut_year, capped, status, m FROM curve_fits
+           ORDER BY series, cut_year, family, objective, capped"""
+    ).pl()
+    return frame
+
+
+def fit_statuses(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """How many fits came out how: family, capped, status, fits."""
+    frame: pl.DataFrame = con.sql(
+        "SELECT family, capped, status, count(*) AS fits FROM curve_fits GROUP BY ALL ORDER BY ALL"
+    ).pl()
+    return frame
+
+
 def step_keys(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """The key under which each step last ran, by step."""
     return dict(con.execute("SELECT step, key FROM steps ORDER BY step").fetchall())

@@ -190,9 +190,12 @@ def test_a_machines_path_would_be_seen():
 
 # Module and the steps whose key it must change, and no other. Views reach the studies through the frames they read.
 CHANGES = {
-    "models/curves.py": ["pages", "studies"],
-    "models/ranks.py": ["pages", "studies"],
-    "pipelines/find.py": ["studies"],
+    "models/curves.py": ["curves", "fits", "pages", "studies"],
+    "models/curve_solver.py": ["curves", "fits", "pages", "studies"],
+    "models/identification.py": ["curves", "pages"],
+    "models/ranks.py": ["curves", "pages", "studies"],
+    "pipelines/curve_fits.py": ["curves", "fits", "pages"],
+    "pipelines/find.py": ["curves", "pages", "studies"],
     "reports/svg.py": ["pages"],
     "warehouse/views.py": ["pages", "world"],
     "pipelines/cli.py": [],
@@ -207,6 +210,8 @@ top = Path(sys.argv[1])
 assert steps.__file__.startswith(str(top)), steps.__file__
 STEPS = {
     "studies": ("longwave.pipelines.find",),
+    "fits": ("longwave.pipelines.curve_fits",),
+    "curves": ("longwave.pipelines.curve_study",),
     "pages": ("longwave.pipelines.publish", "longwave.reports.site"),
     "world": ("longwave.warehouse.world", "longwave.warehouse.views"),
 }

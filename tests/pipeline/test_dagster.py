@@ -61,7 +61,7 @@ def test_dagsters_own_commands_are_content(clean_environment, root, tmp_path, co
 
 
 def test_every_asset_is_described(specs):
-    assert len(specs) == len(ALL_ASSETS) == len(SOURCES) + 7
+    assert len(specs) == len(ALL_ASSETS) == len(SOURCES) + 9
     for spec in specs:
         assert spec.description, spec.key
         assert len(spec.description.split()) > 4, spec.key
