@@ -14,11 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from longwave.models import arrivals, claims, curves, forecasters, panels, persistence, ranks, revisions, ripeness
+from longwave.models import (
+    arrivals,
+    claims,
+    curve_comparison,
+    curves,
+    forecasters,
+    identification,
+    panels,
+    persistence,
+    ranks,
+    revisions,
+    ripeness,
+    truncation,
+)
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
-from longwave.warehouse import merge, revision_frames, views
+from longwave.warehouse import matrices, merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
 from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
@@ -64,7 +77,13 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
 _METHODS: dict[str, tuple[Any, ...]] = {
     "How early could anyone have known": (ripeness, ripeness.information_by_age, panels.fixed_sample),
     "What a forecast may see": (forecasters,),
-    "Diffusion curves": (curves,),
+    "Diffusion curves": (curves, matrices),
+    "What curves can tell": (
+        identification,
+        identification.identification,
+        curve_comparison,
+        truncation,
+    ),
     "Early lead and later rank": (persistence, ranks, ranks.partial_tau_b, persistence.persistence),
     "How much histories get rewritten": (
         revisions,

@@ -25,6 +25,7 @@ VERDICTS = (
 )
 PAGES = {
     "index.html": "Findings",
+    "curves.html": "Curves",
     "revisions.html": "Revisions",
     "sources.html": "Sources",
     "methods.html": "Methods",

@@ -1,5 +1,6 @@
 """README and CONTRIBUTING cannot drift: their commands are run, their targets and files are looked up."""
 
+import doctest
 import re
 import shlex
 import shutil
@@ -42,6 +43,13 @@ def test_a_command_of_the_readme_runs(longwave, asof_home, tmp_path, line):
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert result.stdout.strip()
+
+
+def test_the_examples_of_the_readme_come_out_as_they_say():
+    (example,) = doctest.DocTestFinder().find(type("README", (), {"__doc__": README}), "README", module=False)
+    assert len(example.examples) >= 3
+    failed, _ = doctest.DocTestRunner().run(example)
+    assert failed == 0
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -1,0 +1,258 @@
+"""The study of curves and its page: from levels to figures, and titles that say no more than what was found."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+from longwave.models.curves import FAMILIES, fit_curves
+from longwave.pipelines.blocks_curves import PAGE, curve_blocks
+from longwave.pipelines.curve_fits import fit_every_cut
+from longwave.pipelines.curve_study import (
+    ABSTAINED,
+    CHANGE,
+    DISAGREE,
+    FITTED,
+    FORESEEN,
+    NAIVE,
+    WEIGHT,
+    curve_study,
+)
+from longwave.pipelines.find import SEED, as_table
+from longwave.reports import svg
+from longwave.reports.figures import curves as figure
+from longwave.warehouse.matrices import matrix
+from longwave.warehouse.tables import TABLES
+
+PLACES = 16
+NET = "grapher_internet_share"
+
+
+def levels():
+    """Sixteen countries' shares, that of the United States among them, and mobile telephones, which go over 100."""
+    rng = np.random.default_rng(7)
+    names = ["USA", *[f"C{i:02d}" for i in range(1, PLACES)]]
+    rows = []
+    for panel, medium, unit_class, source, top in (
+        ("internet-countries", "internet", "share", f"{NET}/users_share", 90.0),
+        ("mobile-countries", "mobile telephone", "count", "worldbank_datahub/mobile", 130.0),
+    ):
+        for i, place in enumerate(names):
+            t = np.arange(1, 27)
+            value = top * (0.7 + 0.3 * i / PLACES) / (1 + np.exp(-(0.25 + 0.02 * i) * (t - 12))) + rng.normal(
+                0, 0.5, 26
+            )
+            for year, level in zip(t, np.clip(value, 0.1, None), strict=True):
+                about = {"series": f"{source}/{place}", "panel": panel, "medium": medium, "place": place}
+                about |= {"cluster": place, "unit_class": unit_class, "left_truncated": False, "launch": 1990}
+                about |= {"launch_convention": "cited", "year": 1990 + int(year), "age": int(year), "t": int(year)}
+                rows.append(about | {"value": float(level)})
+    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(("launch", "year", "age", "t"), pl.Int32))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return levels()
+
+
+@pytest.fixture(scope="module")
+def made(world):
+    return curve_study(world, fit_every_cut(world))
+
+
+@pytest.fixture(scope="module")
+def tables(made):
+    found = []
+    for name, kept in (("findings", made.findings), ("finding_curves", made.curves)):
+        table = as_table(kept, name, "findings/curves", date(2020, 1, 1), "0" * 64, SEED)
+        found.append(TABLES[name].schema.validate(table, cast=True))
+    return found
+
+
+@pytest.fixture(scope="module")
+def blocks(tables):
+    return {block.id: block for block in curve_blocks(*tables, {NET})}
+
+
+def finding(tables, subject, measure):
+    rows = tables[0].filter(pl.col("subject") == subject, pl.col("measure") == measure)
+    return {row["mode"]: row for row in rows.iter_rows(named=True)}
+
+
+def test_the_page_has_its_four_figures(blocks):
+    assert list(blocks) == ["ceiling-by-age", "curves-of-media", "families-side-by-side", "systematic-change"]
+    for block in blocks.values():
+        assert block.page == PAGE
+        assert block.alt
+        assert block.note
+        fig = block.figure
+        assert svg.render(fig, 960, int(fig.layout.height), block.alt)
+        assert block.frame.height == block.frame.unique().height
+
+
+def test_the_quoted_shares_stand_in_the_findings(tables, blocks):
+    frame = blocks["ceiling-by-age"].frame.filter(
+        pl.col("panel").str.starts_with("All panels"), pl.col("measure") == "finite_ceiling", pl.col("age") == 10
+    )
+    assert frame["n"].to_list() == [2 * PLACES] * len(FAMILIES)
+    quoted = tables[0].filter(pl.col("subject") == "pooled", pl.col("measure") == "finite_ceiling", pl.col("k") == 10)
+    assert sorted(frame["estimate"]) == pytest.approx(sorted(100 * quoted["estimate"]))
+    assert quoted["seed"].to_list() == [SEED] * len(FAMILIES)
+
+
+def test_the_error_of_a_family_is_that_of_the_last_three_figures_left_out(world, tables):
+    part = world.filter(pl.col("panel") == "mobile-countries")
+    whole = matrix(part)
+    fits = fit_curves(whole.levels[:, :-3], whole.t[:-3], "logistic")
+    errors = np.sqrt(np.mean((whole.levels[:, -3:] - fits.predict(whole.t[-3:])) ** 2, axis=1))
+    plain = np.sqrt(np.mean((whole.levels[:, -3:] - whole.levels[:, -4:-3]) ** 2, axis=1))
+    found = finding(tables, "mobile-countries", FORESEEN)
+    assert found["logistic"]["n"] == PLACES
+    assert found["logistic"]["estimate"] == pytest.approx(errors.mean(), rel=1e-5)
+    assert found[NAIVE]["estimate"] == pytest.approx(plain.mean())
+    assert set(finding(tables, "mobile-countries", ABSTAINED)) == set(FAMILIES)
+
+
+def test_weights_of_the_families_add_up_to_one(tables):
+    weights = [row["estimate"] for row in finding(tables, "pooled", WEIGHT).values()]
+    assert len(weights) == len(FAMILIES)
+    assert sum(weights) == pytest.approx(1.0)
+
+
+def test_a_mediums_curves_go_through_its_figures_and_ten_years_on(world, tables, blocks):
+    rows = tables[1].filter(pl.col("measure") == FITTED)
+    assert rows["subject"].unique().to_list() == ["internet"]
+    assert rows["x"].max() == 36
+    usa = world.filter(pl.col("series") == f"{NET}/users_share/USA")
+    drawn = rows.filter(pl.col("mode") == "logistic", pl.col("x") <= 26)["y"].to_numpy()
+    assert np.abs(drawn - usa["value"].to_numpy()).mean() < 1
+    ends = rows.filter(pl.col("x") == 36)["y"]
+    (apart,) = finding(tables, "internet", DISAGREE).values()
+    assert apart["estimate"] == pytest.approx(ends.max() - ends.min())
+    assert blocks["curves-of-media"].frame["source"].unique().to_list() == [NET]
+
+
+def test_rows_of_a_source_that_may_not_be_passed_on_are_in_no_figure(tables):
+    found = {block.id: block for block in curve_blocks(*tables, set())}
+    assert "curves-of-media" not in found
+    assert all("source" not in block.frame.columns for block in found.values())
+
+
+def test_the_change_of_each_set_stands_beside_the_published_one(tables, blocks):
+    frame = blocks["systematic-change"].frame
+    assert frame.group_by("parameter").agg(pl.col("published").first()).sort("parameter").rows() == [
+        ("m", 5.0),
+        ("p", 15.0),
+        ("q", -10.0),
+    ]
+    assert frame["label"].n_unique() == 3
+    assert set(finding(tables, "internet-countries", CHANGE)) == {"m", "p", "q"}
+    wide = frame.filter(pl.col("hi") - pl.col("lo") > 100)["label"].unique().to_list()
+    drawn = {trace.name for trace in blocks["systematic-change"].figure.data if trace.name}
+    assert drawn == set(frame["label"]) - set(wide)
+    assert all(label in blocks["systematic-change"].note for label in wide)
+
+
+def test_without_results_there_is_no_figure():
+    empty = [TABLES[name].schema.create_empty() for name in ("findings", "finding_curves")]
+    assert curve_blocks(*empty, {NET}) == []
+
+
+def test_without_a_series_long_enough_there_are_still_the_simulated_ones(world):
+    rows = curve_study(world.filter(pl.col("t") < 4), fit_every_cut(world.filter(pl.col("t") < 4)))
+    assert {row["measure"] for row in rows.findings} == {CHANGE}
+    assert {row["subject"] for row in rows.findings if row["measure"] == CHANGE} == {
+        "simulated, noise of 1 %",
+        "simulated, noise of 3 %",
+    }
+
+
+# --- titles
+
+
+def compared(weights, errors, plain, spread=0.5):
+    rows = [("aicc_weight", name, value) for name, value in weights.items()]
+    rows += [("error_of_last_three", name, value) for name, value in errors.items()]
+    rows.append(("error_of_last_three", figure.CARRIED_ON, plain))
+    return pl.DataFrame(
+        [{"measure": m, "family": f, "estimate": v, "lo": v - spread, "hi": v + spread, "n": 20} for m, f, v in rows]
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "plain", "said"),
+    [
+        (20.0, 1.9, "Bass explains most for its parameters; carrying the last figure on {} better than any curve"),
+        (49.9, 2.9, "No family explains clearly most; carrying the last figure on {} on average better than any curve"),
+        (
+            49.9,
+            3.1,
+            "No family explains clearly most; the best curve {} on average better than the last figure carried on",
+        ),
+        (49.9, 9.0, "No family explains clearly most; the best curve {} better than the last figure carried on"),
+    ],
+)
+def test_the_title_names_a_family_only_where_its_interval_is_apart(second, plain, said):
+    made = figure.families(compared({"Bass": 50.0, "Weibull": second}, {"Bass": 3.0, "Weibull": 3.5}, plain))
+    assert made.layout.title.text.replace("<br>", " ") == said.format("foresees the next three")
+
+
+def identified(finite, exceeded):
+    rows = [("finite_ceiling", finite), ("ceiling_exceeded", exceeded)]
+    return pl.DataFrame(
+        [
+            {"family": family, "measure": measure, "age": age, "estimate": value, "lo": 1.0, "hi": 99.0, "n": 20}
+            for measure, values in rows
+            for family, value in values.items()
+            for age in (5, 6)
+        ]
+    )
+
+
+def test_the_title_gives_the_range_over_families():
+    frame = identified({"Bass": 40.0, "Weibull": 72.4}, {"Bass": 66.0, "Weibull": 66.0})
+    assert figure.identification(frame).layout.title.text.replace("<br>", " ") == (
+        "Five years in, 40–72\u202f% of series have a finite ceiling, by family; the figures have since exceeded 66\u202f% "
+        "of these ceilings by more than a tenth"
+    )
+    assert figure.identification(frame.filter(pl.col("age") == 6)).layout.title.text == (
+        "How early figures identify a ceiling"
+    )
+
+
+def test_the_title_names_the_media_whose_last_figure_no_curve_reaches():
+    rows = [
+        {"medium": medium, "label": medium, "family": family, "t": t, "value": value, "unit": "%", "status": "ok"}
+        for medium, last in (("internet", 50.0), ("radio", 91.0))
+        for family, points in (
+            ("observed", {1: 10.0, 2: last}),
+            ("Bass", {1: 10.0, 2: 90.0, 12: 95.0}),
+            ("Weibull", {1: 10.0, 2: 92.0, 12: 98.0}),
+        )
+        for t, value in points.items()
+    ]
+    title = figure.media(pl.DataFrame(rows)).layout.title.text.replace("<br>", " ")
+    assert title == (
+        "Ten years on, the curves of a medium lie 3 points apart; the last figure lies outside all of them for the internet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("draw", "columns"),
+    [
+        (figure.identification, figure.IDENTIFIED),
+        (figure.media, figure.MEDIA),
+        (figure.families, figure.COMPARED),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw, columns):
+    empty = pl.DataFrame(schema=dict.fromkeys(columns, pl.Float64))
+    with pytest.raises(ValueError, match="no rows"):
+        draw(empty)
+    with pytest.raises(ValueError, match=f"has no {columns[0]}"):
+        draw(empty.drop(columns[0]))
+
+
+def test_an_unknown_measure_is_refused():
+    with pytest.raises(ValueError, match="'luck' is not one of"):
+        figure.identification(identified({"Bass": 1.0}, {"Bass": 1.0}).with_columns(measure=pl.lit("luck")))
