@@ -19,7 +19,7 @@ import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines import find
 from longwave.pipelines.curve_fits import fit_every_cut
-from longwave.pipelines.curve_study import curve_study
+from longwave.pipelines.curve_study import MediumLine, curve_study
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
@@ -29,9 +29,9 @@ from longwave.pipelines.rewriting import rewriting
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse import results
+from longwave.warehouse.curve_frames import series_of_record
 from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
-from longwave.warehouse.matrices import series_of_record
 from longwave.warehouse.panels import (
     ADOPTION_LINES,
     PANELS,
@@ -267,6 +267,12 @@ def curve_fits(house: House) -> dg.MaterializeResult[None]:
     )
 
 
+_LINES = [
+    MediumLine(line.medium, f"{line.source}/{line.measure}/{line.adopter}", line.label, line.unit)
+    for line in ADOPTION_LINES
+]
+
+
 @dg.asset(
     key=["findings", "curves"],
     group_name="findings",
@@ -283,14 +289,11 @@ def curves(house: House) -> dg.MaterializeResult[None]:
         levels = series_of_record(warehouse.con)
         vintage = newest_vintage(warehouse.con, sources_behind("pooled"))
         inputs = {"levels": frame_digest(levels), "fits": str(warehouse.step_key("findings/curve_fits"))}
-        key = step_key(
-            ("longwave.pipelines.curve_study",),
-            inputs | {"vintage": str(vintage)},
-            {"seed": find.SEED, "n_boot": find.N_BOOT},
-        )
+        inputs |= {"lines": repr(_LINES), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.curve_study",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, curve_study(levels, results.fits(warehouse.con)), key, vintage)
+            _store(warehouse, step, curve_study(levels, results.fits(warehouse.con), _LINES), key, vintage)
         return _result(warehouse, step, changed)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 from longwave.models.curves import FAMILIES, CurveFits, fit_curves
-from longwave.warehouse.matrices import Matrix, matrix
+from longwave.models.matrices import Matrix, matrix
 from longwave.warehouse.tables import polars_schema
 from numpy.typing import NDArray
 
@@ -29,7 +29,7 @@ def fit_every_cut(frame: pl.DataFrame) -> pl.DataFrame:
     A share is fitted a second time with m at most 100 where the free fit has no finite m below: elsewhere the two are one.
 
     Args:
-        frame: of `longwave.warehouse.matrices.series_of_record`.
+        frame: of `longwave.warehouse.curve_frames.series_of_record`.
 
     Returns:
         Rows of `curve_fits` without step, vintage and digest, sorted by the key.

@@ -6,19 +6,19 @@ which names the pages find them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from longwave.models.curve_comparison import compare_families
 from longwave.models.curves import FAMILIES, CurveFits, fit_curves
 from longwave.models.identification import LEVEL, POOLED, cluster_means, identification
+from longwave.models.matrices import matrix
 from longwave.models.truncation import PUBLISHED, simulated, systematic_change
 from longwave.pipelines.curve_fits import CEILING, OBJECTIVE, THREADS
 from longwave.pipelines.find import N_BOOT, SEED, Rows
-from longwave.warehouse.matrices import matrix
-from longwave.warehouse.panels import ADOPTION_LINES
 from numpy.typing import NDArray
 
 SPOKEN_AGES = (5, 10, 15, 20)
@@ -38,18 +38,29 @@ SIMULATED, NOISES = 200, (1.0, 3.0)
 CHANGED_PANELS = ("us-households", "internet-countries")
 
 
-def curve_study(levels: pl.DataFrame, fits: pl.DataFrame) -> Rows:
+@dataclass(frozen=True)
+class MediumLine:
+    """A line of one of the four media: its series, and how it is called."""
+
+    medium: str
+    series: str
+    label: str
+    unit: str
+
+
+def curve_study(levels: pl.DataFrame, fits: pl.DataFrame, lines: Sequence[MediumLine]) -> Rows:
     """Identification by age, families side by side, the four media, systematic change.
 
     Args:
-        levels: of `longwave.warehouse.matrices.series_of_record`.
+        levels: of `longwave.warehouse.curve_frames.series_of_record`.
         fits: rows of `curve_fits`.
+        lines: of the four media, the preferred one of a medium first.
 
     """
     rows = Rows()
     _add_identification(rows, levels, fits)
     _add_comparison(rows, levels)
-    _add_media(rows, levels)
+    _add_media(rows, levels, lines)
     _add_change(rows, levels)
     return rows
 
@@ -149,12 +160,11 @@ def _carried_on(levels: NDArray[np.float64]) -> NDArray[np.float64]:
 # --- the four media
 
 
-def _add_media(rows: Rows, levels: pl.DataFrame) -> None:
+def _add_media(rows: Rows, levels: pl.DataFrame, lines: Sequence[MediumLine]) -> None:
     """The curves of each medium's first line that shows its rise, over what was observed and ten years on."""
     done: set[str] = set()
-    for line in ADOPTION_LINES:
-        name = f"{line.source}/{line.measure}/{line.adopter}"
-        part = levels.filter(pl.col("series") == name, ~pl.col("left_truncated"))
+    for line in lines:
+        part = levels.filter(pl.col("series") == line.series, ~pl.col("left_truncated"))
         if part.is_empty() or line.medium in done:
             continue
         done.add(line.medium)

@@ -31,7 +31,7 @@ from longwave.models import (
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
-from longwave.warehouse import matrices, merge, revision_frames, views
+from longwave.warehouse import curve_frames, merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
 from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
@@ -77,7 +77,7 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
 _METHODS: dict[str, tuple[Any, ...]] = {
     "How early could anyone have known": (ripeness, ripeness.information_by_age, panels.fixed_sample),
     "What a forecast may see": (forecasters,),
-    "Diffusion curves": (curves, matrices),
+    "Diffusion curves": (curves, curve_frames),
     "What curves can tell": (
         identification,
         identification.identification,

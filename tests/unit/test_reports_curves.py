@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from longwave.models.curves import FAMILIES, fit_curves
+from longwave.models.matrices import matrix
 from longwave.pipelines.blocks_curves import PAGE, curve_blocks
 from longwave.pipelines.curve_fits import fit_every_cut
 from longwave.pipelines.curve_study import (
@@ -16,16 +17,21 @@ from longwave.pipelines.curve_study import (
     FORESEEN,
     NAIVE,
     WEIGHT,
+    MediumLine,
     curve_study,
 )
 from longwave.pipelines.find import SEED, as_table
 from longwave.reports import svg
 from longwave.reports.figures import curves as figure
-from longwave.warehouse.matrices import matrix
 from longwave.warehouse.tables import TABLES
 
 PLACES = 16
 NET = "grapher_internet_share"
+LINES = [
+    MediumLine("internet", "none/of/these", "another", "% of people"),
+    MediumLine("internet", f"{NET}/users_share/USA", "Internet, % of people", "% of people"),
+    MediumLine("internet", f"{NET}/users_share/C01", "a second", "% of people"),
+]
 
 
 def levels():
@@ -57,7 +63,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def made(world):
-    return curve_study(world, fit_every_cut(world))
+    return curve_study(world, fit_every_cut(world), LINES)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +165,8 @@ def test_without_results_there_is_no_figure():
 
 
 def test_without_a_series_long_enough_there_are_still_the_simulated_ones(world):
-    rows = curve_study(world.filter(pl.col("t") < 4), fit_every_cut(world.filter(pl.col("t") < 4)))
+    short = world.filter(pl.col("t") < 4)
+    rows = curve_study(short, fit_every_cut(short), LINES)
     assert {row["measure"] for row in rows.findings} == {CHANGE}
     assert {row["subject"] for row in rows.findings if row["measure"] == CHANGE} == {
         "simulated, noise of 1 %",

@@ -3,7 +3,8 @@
 import numpy as np
 import polars as pl
 import pytest
-from longwave.warehouse.matrices import CITED, IMPLIED, every_series, matrix, series_of_record
+from longwave.models.matrices import matrix
+from longwave.warehouse.curve_frames import CITED, IMPLIED, every_series, series_of_record
 from longwave.warehouse.panels import freeze
 from longwave.warehouse.store import Warehouse
 

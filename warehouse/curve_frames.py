@@ -1,7 +1,6 @@
-"""Series as the curves read them: one row a series, on years since launch.
+"""Series as the curves read them, on years since launch.
 
-Belongs here: from which year t is counted, and the matrix. Does not belong here: which series and levels there are
-(``panels``), the fits.
+Belongs here: from which year t is counted. Does not belong here: which series and levels there are (`panels`), the fits.
 
 A curve that begins at its launch is 0 there. Where a launch is cited, t counts from it. Where none is, the first year at or
 over 1 % stands in for the launch elsewhere; a curve cannot be 0 in a year that has 1 %, so here t counts from the year before,
@@ -10,48 +9,11 @@ and that first year is t = 1, as in the published fits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import duckdb
-import numpy as np
 import polars as pl
 from longwave.warehouse.panels import adoption_frame
-from numpy.typing import NDArray
 
 CITED, IMPLIED = "cited", "year_before_1_percent"
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Series on one axis.
-
-    Attributes:
-        series: (n,) names, sorted.
-        t: (years,) years since launch, increasing.
-        levels: (n, years), NaN where not observed.
-
-    """
-
-    series: list[str]
-    t: NDArray[np.float64]
-    levels: NDArray[np.float64]
-
-
-def matrix(frame: pl.DataFrame) -> Matrix:
-    """The rows of a frame with series, t and value as a matrix.
-
-    Raises:
-        ValueError: a series has two values at one t; the message names it.
-
-    """
-    twice = frame.filter(pl.struct("series", "t").is_duplicated())
-    if not twice.is_empty():
-        raise ValueError(f"{twice['series'][0]} has two values at t = {twice['t'][0]}")
-    names, axis = frame["series"].unique().sort(), frame["t"].unique().sort()
-    levels = np.full((len(names), len(axis)), np.nan)
-    rows, columns = names.search_sorted(frame["series"]), axis.search_sorted(frame["t"])
-    levels[rows.to_numpy(), columns.to_numpy()] = frame["value"].to_numpy()
-    return Matrix(names.to_list(), axis.cast(pl.Float64).to_numpy(), levels)
 
 
 def series_of_record(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
