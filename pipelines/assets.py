@@ -285,14 +285,13 @@ def curves(house: House) -> dg.MaterializeResult[None]:
     """Say what the fits can tell, and what they cannot."""
     step = "findings/curves"
     with Warehouse(house.home) as warehouse:
-        freeze(warehouse.con)
-        levels = series_of_record(warehouse.con)
-        vintage = newest_vintage(warehouse.con, sources_behind("pooled"))
-        inputs = {"levels": frame_digest(levels), "fits": str(warehouse.step_key("findings/curve_fits"))}
-        inputs |= {"lines": repr(_LINES), "vintage": str(vintage)}
+        # The key of the fits holds the levels and their vintage: they are read again only where there is something to do.
+        inputs = {"fits": str(warehouse.step_key("findings/curve_fits")), "lines": repr(_LINES)}
         key = step_key(("longwave.pipelines.curve_study",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
+            freeze(warehouse.con)
+            levels, vintage = series_of_record(warehouse.con), newest_vintage(warehouse.con, sources_behind("pooled"))
             _store(warehouse, step, curve_study(levels, results.fits(warehouse.con), _LINES), key, vintage)
         return _result(warehouse, step, changed)
 

@@ -1,5 +1,6 @@
 """Values that the figures of real publishers must come out as, asked the way a user asks."""
 
+import polars as pl
 import pytest
 
 IRAQ = (
@@ -153,3 +154,23 @@ def test_sets_are_counted_in_their_own_units(full_home, query):
     # A nation of hundreds of millions: a thousandfold error in either unit falls outside.
     assert 1e8 < television["value"] < 1e9
     assert 1e5 < radio["value"] < 1e6
+
+
+def test_every_series_of_record_is_fitted_by_every_family_and_the_whole_ones_are_published(full_home, query):
+    (counted,) = query(
+        full_home.home,
+        """select count(distinct series)::integer series, count(*) filter (not capped)::integer fits,
+                  count(distinct family)::integer families, count(distinct (series, cut_year))::integer cuts,
+                  count(distinct series) filter (whole)::integer whole from curve_fits""",
+    )
+    assert counted["families"] == 6
+    assert counted["fits"] == 6 * counted["cuts"] > 50_000
+    assert counted["series"] == counted["whole"] > 600
+    published = pl.read_parquet(full_home.site / "data" / "curve_fits.parquet")
+    assert published["whole"].all()
+    assert published.filter(~pl.col("capped")).height == 6 * counted["whole"]
+    # A number is null or finite, a ceiling is never over the stated one, and errors stand beside fits that are sound only.
+    numbers = [name for name, kind in published.schema.items() if kind == pl.Float64]
+    assert all(published[name].drop_nulls().is_finite().all() for name in numbers)
+    assert published.filter(pl.col("m") > pl.col("ceiling") * (1 + 1e-9)).is_empty()
+    assert published.filter((pl.col("status") == "ok") != pl.col("m_error").is_not_null()).is_empty()
