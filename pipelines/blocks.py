@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import duckdb
 import polars as pl
 from longwave.models.ripeness import MIN_CLUSTERS, MIN_REFERENCES
+from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.reports import palette
@@ -52,7 +53,12 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
     ]
     own = [block for block in (make() for make in made) if block is not None]
     findings = results.findings(con)
-    return [*own, *curve_blocks(findings, points, results.passed_on(con)), *revision_blocks(findings, points)]
+    return [
+        *own,
+        *claim_blocks(findings, points),
+        *curve_blocks(findings, points, results.passed_on(con)),
+        *revision_blocks(findings, points),
+    ]
 
 
 def _sources(subjects: Sequence[str]) -> list[str]:

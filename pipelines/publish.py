@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 from longwave.models import (
     arrivals,
+    channels,
     claims,
     curve_comparison,
     curves,
@@ -27,6 +28,7 @@ from longwave.models import (
     revisions,
     ripeness,
     truncation,
+    upkeep,
 )
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.steps import digest_of, facts_digest
@@ -95,6 +97,8 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         arrivals.latecomers,
         revision_frames,
     ),
+    "Channel and truth": (channels, channels.differences, channels.association),
+    "Relationship upkeep": (upkeep,),
     "Claims and verdicts": (claims,),
     "Launch years and levels": (warehouse_panels,),
     "What was known when": (merge, views),

@@ -25,6 +25,7 @@ VERDICTS = (
 )
 PAGES = {
     "index.html": "Findings",
+    "claims.html": "Claims",
     "curves.html": "Curves",
     "revisions.html": "Revisions",
     "sources.html": "Sources",
