@@ -138,6 +138,17 @@ def test_peers_find_the_curve_that_made_the_series(world):
         assert np.abs(points - actual)[:5].max() < 0.5, method
 
 
+def test_a_bass_curve_counts_from_the_year_before_the_first_observation():
+    def bass(t, m=80.0, p=0.02, q=0.4):
+        return m * (1 - math.exp(-(p + q) * t)) / (1 + q / p * math.exp(-(p + q) * t))
+
+    made = histories(series("a", [bass(t) for t in range(1, 16)]))
+    assert own_points("bass_capped", made, np.array([5]))[0, 0] == pytest.approx(bass(20), abs=0.05)
+    # From the launch it is asked to count from: five years before the first observation.
+    late = histories(series("a", [bass(t) for t in range(5, 20)], launch=1945))
+    assert own_points("bass_capped", late, np.array([5]), from_launch=True)[0, 0] == pytest.approx(bass(24), abs=0.05)
+
+
 def test_peers_stay_between_nothing_and_the_ceiling():
     falling = histories(
         series("a", [90, 60, 30, 5]), series("b", [70, 80, 90, 99]), series("c", [9, 6, 3, 1], unit="count")
