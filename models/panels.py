@@ -19,7 +19,6 @@ from typing import Final, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -149,6 +148,8 @@ def theil_sen(years: ArrayLike, values: ArrayLike) -> float:
     ``years``, ``values``: (n,). Raises ValueError where the lengths differ or fewer than two years are
     observed.
     """
+    from scipy import stats  # slow to import, and asked for here alone
+
     x, y = _observed(years, values)
     if len(np.unique(x)) < 2:
         raise ValueError("a slope needs observations in at least two years")
