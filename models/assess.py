@@ -35,6 +35,10 @@ LEFT_TRUNCATED_OVER: Final = 12.0
 FALL_IN_POINTS, FALL_IN_SHARES = 5.0, 0.1
 LEAST_AT_AN_AGE: Final = 5
 MOST_LEANED_ON: Final = 5
+LEAST_LEANED: Final = 0.01
+TWIN_YEARS, TWIN_WITHIN, TWIN_SPREAD = 4, 0.5, 2.0
+"""Shares within half a point of each other in every common year, at least four, are taken for the same figures, if they
+moved by 2 points in them: at rest, many are alike."""
 BATCH: Final = 1000
 OWN: Final = "own"
 
@@ -205,7 +209,7 @@ def assess(
     forecaster: Forecaster,
     *,
     ceiling: float | None,
-    typical: FloatArray,
+    references: Histories,
     curve: InformationCurve | None,
     horizon: int = 10,
 ) -> list[Assessment]:
@@ -215,7 +219,7 @@ def assess(
         frame: as ``own_histories`` reads it.
         forecaster: fitted.
         ceiling: of every series, in the unit of the values; None: counts without one.
-        typical: median counts of the references by age.
+        references: what the forecaster learnt from.
         curve: information by age; None: not known.
         horizon: years ahead.
 
@@ -225,12 +229,12 @@ def assess(
     """
     if horizon < 1:
         raise ValueError(f"horizon {horizon} must be at least 1")
-    histories, scale = own_histories(frame, ceiling, typical)
+    histories, scale = own_histories(frame, ceiling, typical_counts(references))
     found: dict[str, Assessment] = {}
     for start in range(0, len(histories), BATCH):
         rows = np.arange(start, min(start + BATCH, len(histories)))
         part = histories.take(rows)
-        for each in _assess_part(part, scale[rows], forecaster, ceiling, curve, horizon):
+        for each in _assess_part(part, scale[rows], forecaster, references, ceiling, curve, horizon):
             found[each.series] = each
     return [found[name] for name in frame["series"].unique(maintain_order=True)]
 
@@ -239,6 +243,7 @@ def _assess_part(
     part: Histories,
     scale: FloatArray,
     forecaster: Forecaster,
+    references: Histories,
     ceiling: float | None,
     curve: InformationCurve | None,
     horizon: int,
@@ -253,7 +258,8 @@ def _assess_part(
         age = None if launch is None else int(years[-1]) - int(launch)
         fan = _fan(forecast, row, years[-1] + ahead, float(scale[row]), ceiling)
         enough = len(years) >= LEAST_OBSERVATIONS and bool(np.isfinite(fan.point).all())
-        warnings = [*_history_warnings(years, levels, ceiling), *_launch_warnings(age, curve)]
+        twin = None if ceiling is None else twin_of(years, levels, references)
+        warnings = [*_history_warnings(years, levels, ceiling), *_launch_warnings(age, curve), *_twin_warnings(twin)]
         made.append(
             Assessment(
                 series=series,
@@ -294,7 +300,29 @@ def leaning(explanation: Explanation | None, row: int) -> tuple[tuple[str, float
         return ()
     share = explanation.weights[row]
     order = np.argsort(-share, kind="stable")[:MOST_LEANED_ON]
-    return tuple((explanation.references[place], float(share[place])) for place in order if share[place] > 0)
+    return tuple(
+        (explanation.references[place], float(share[place])) for place in order if share[place] >= LEAST_LEANED
+    )
+
+
+def twin_of(years: IntArray, levels: FloatArray, references: Histories) -> str | None:
+    """The reference that has the same figures as a share, by its closest; None where there is none.
+
+    ``years``, ``levels``: (k,), in points. What came after them in such a reference is known to a forecaster that learnt
+    from it, and a forecast is no test of it.
+    """
+    column = years - references.years[0]
+    inside = (column >= 0) & (column < len(references.years))
+    gap = np.abs(references.levels[:, column[inside]] - levels[inside])
+    common = np.isfinite(gap)
+    own = np.broadcast_to(levels[inside], gap.shape)
+    top, low = (np.where(common, own, end) for end in (-np.inf, np.inf))
+    moved = top.max(axis=1, initial=-np.inf) - low.min(axis=1, initial=np.inf) >= TWIN_SPREAD
+    alike = moved & (common.sum(axis=1) >= TWIN_YEARS)
+    widest = np.where(alike, np.nan_to_num(gap).max(axis=1, initial=0.0), np.inf)
+    widest[(references.info["unit_class"] != "share").to_numpy()] = np.inf
+    best = int(widest.argmin()) if len(widest) else -1
+    return str(references.info["series"][best]) if best >= 0 and widest[best] <= TWIN_WITHIN else None
 
 
 def _ripeness(age: int | None, launch: int | None, curve: InformationCurve | None) -> Ripeness | None:
@@ -333,6 +361,12 @@ def _history_warnings(years: IntArray, levels: FloatArray, ceiling: float | None
             "a count without --ceiling: how far it is on its way is not known, only what counts of its age did"
         )
     return found
+
+
+def _twin_warnings(twin: str | None) -> list[str]:
+    if twin is None:
+        return []
+    return [f"{twin} of the warehouse has the same figures: what came after them has been learnt from"]
 
 
 def _launch_warnings(age: int | None, curve: InformationCurve | None) -> list[str]:

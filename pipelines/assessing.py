@@ -59,7 +59,7 @@ def answer(
         frame,
         taught.forecaster,
         ceiling=given.ceiling,
-        typical=taught.typical,
+        references=taught.references,
         curve=taught.curve,
         horizon=horizon,
     )
@@ -87,9 +87,9 @@ def _document(given: SeriesFile, taught: Learnt, found: list[Assessment], horizo
             "series": len(found),
             "observations": given.frame.height,
             "learnt_from": {
-                "series": taught.n_series,
+                "series": len(taught.references),
                 "newest_vintage": taught.newest_vintage,
-                "sha256": taught.digest,
+                "sha256": taught.references.digest(),
             },
         },
         "series": [_series(each, given.notes.get(each.series, ())) for each in found],

@@ -29,10 +29,8 @@ from typing import Final
 import duckdb
 import numpy as np
 import polars as pl
-from longwave.models.assess import Forecaster, InformationCurve, typical_counts
-from longwave.models.assess_trend import TrendForecaster
+from longwave.models.assess import Forecaster, InformationCurve
 from longwave.models.histories import Histories
-from longwave.models.panels import FloatArray
 from longwave.pipelines.steps import digest_of, folder_digest, step_key
 from longwave.warehouse.export import newest_vintage
 from longwave.warehouse.home import Home
@@ -50,16 +48,13 @@ CURVE_OF: Final = {"subject": "pooled", "measure": "information_mse", "mode": "l
 class Learnt:
     """A fitted forecaster with what stands beside it.
 
-    ``typical``: median counts of the references by age; ``curve``: None where the study of it has not run; ``n_series``,
-    ``newest_vintage`` (ISO date), ``digest``: of the references.
+    ``references``: what it learnt from; ``curve``: None where the study of it has not run; ``newest_vintage``: ISO date.
     """
 
     forecaster: Forecaster
-    typical: FloatArray
+    references: Histories
     curve: InformationCurve | None
-    n_series: int
     newest_vintage: str
-    digest: str
 
 
 def learnt(home: Home, told: Callable[[str], None] = lambda _: None) -> Learnt:
@@ -77,10 +72,7 @@ def learnt(home: Home, told: Callable[[str], None] = lambda _: None) -> Learnt:
         told("learning from the finished series of the warehouse …")
         references = references_of(con)
         curve, vintage = _curve(con), newest_vintage(con)
-    forecaster = fitted(references)
-    found = Learnt(
-        forecaster, typical_counts(references), curve, len(references), vintage.isoformat(), references.digest()
-    )
+    found = Learnt(fitted(references), references, curve, vintage.isoformat())
     _keep(home, key, found)
     return found
 
@@ -92,8 +84,10 @@ def references_of(con: duckdb.DuckDBPyConnection) -> Histories:
 
 
 def fitted(references: Histories) -> Forecaster:
-    """The forecaster, fitted: the one place that says which it is."""
-    return TrendForecaster(seed=SEED).fit(references)
+    """The forecaster, fitted. Its intervals rest on errors on media not seen, for a user's medium is in no reference."""
+    from longwave.models.forecasting import AdoptionForecaster  # slow to import, and not asked for where one is kept
+
+    return AdoptionForecaster(seed=SEED, hold_out="family").fit(references)
 
 
 def _key(con: duckdb.DuckDBPyConnection) -> str:

@@ -27,6 +27,7 @@ MOST_LISTED: Final = 2000
 LONGEST_NAME: Final = 80
 _JOINERS: Final = "\u200c\u200d"
 _UNITS: Final = {"percent": "percent", "fraction": "share of 1", "count": "count"}
+_SIZES: Final = ((1e9, "billions"), (1e6, "millions"), (1e4, "thousands"))
 
 Json = Mapping[str, Any]
 
@@ -39,12 +40,12 @@ def visible(text: str) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """A level with three figures and its unit."""
+    """A level with its unit: percent to a tenth, else three figures, four from 1000 on."""
     if value is None:
         return palette.NOTHING
     if unit == "percent":
         return f"{palette.exact(round(value, 1), 3)}{palette.THIN_SPACE}%"
-    return palette.exact(value, 3) if abs(value) < 1000 else palette.integer(value)
+    return palette.exact(value, 3) if abs(value) < 1000 else palette.integer(float(f"{value:.4g}"))
 
 
 def between(interval: Sequence[float | None], unit: str) -> str:
@@ -73,10 +74,16 @@ def facts(series: Json, unit: str) -> list[tuple[str, str]]:
         said.append(("Readable", "no year can be given" if readable is None else f"from {readable}"))
     if series["leans_on"]:
         leaning = "; ".join(
-            f"{visible(each['series'])} ({palette.share(each['weight'])})" for each in series["leans_on"]
+            f"{_reference(each['series'])} ({palette.share(round(each['weight'], 2))})" for each in series["leans_on"]
         )
         said.append(("Leans on", leaning))
     return said
+
+
+def _reference(series: str) -> str:
+    """A series of the warehouse, source/measure/adopter, as a person names it."""
+    measure, _, adopter = series.partition("/")[2].partition("/")
+    return f"{visible(adopter)}, {measure.replace('_', ' ')}" if adopter else visible(series)
 
 
 def _level(row: Json, unit: str) -> str:
@@ -155,35 +162,49 @@ def _text(folder: str, name: str) -> str:
 
 def _view(place: int, series: Json, observed: Sequence[tuple[int, float]], document: Json) -> dict[str, Any]:
     """All that stands on the page for one series."""
-    unit = document["input"]["unit"]
-    fan = pl.DataFrame([_flat(row) for row in series["forecast"]], schema=dict.fromkeys(FAN, pl.Float64))
+    unit, title = document["input"]["unit"], sentence(series, document["input"]["unit"])
+    scale, scaled = _axis_unit(series, observed, unit)
+    fan = pl.DataFrame([_flat(row, scale) for row in series["forecast"]], schema=dict.fromkeys(FAN, pl.Float64))
+    ceiling = document["input"]["ceiling"]
     fig = forecast_fan(
-        pl.DataFrame(observed, schema={"year": pl.Int64, "value": pl.Float64}, orient="row"),
+        pl.DataFrame(
+            [(year, value / scale) for year, value in observed],
+            schema={"year": pl.Int64, "value": pl.Float64},
+            orient="row",
+        ),
         fan.with_columns(pl.col("year").cast(pl.Int64)),
-        _flat(series["settled_level"]) if series["settled_level"] else None,
-        title=sentence(series, unit),
-        subtitle=f"Observed and forecast, {_UNITS[unit]}; bands: 50, 80 and 90\u202f% intervals",
-        ceiling=document["input"]["ceiling"],
+        _flat(series["settled_level"], scale) if series["settled_level"] else None,
+        title=title,
+        subtitle=f"Observed and forecast, {_UNITS[unit]}{scaled}; bands: 50, 80 and 90\u202f% intervals",
+        ceiling=None if ceiling is None else ceiling / scale,
         suffix="\u202f%" if unit == "percent" else "",
     )
-    alt = f"{sentence(series, unit)}. The table below the picture has every number."
     return {
         "id": f"series-{place}",
-        "title": sentence(series, unit),
+        "title": title,
         "name": visible(series["series"]),
         "facts": facts(series, unit),
         "warnings": series["warnings"],
         "rows": [_cells(row, unit) for row in series["forecast"]],
-        **_drawn(fig, alt),
+        **_drawn(fig, f"{title}. The table below the picture has every number."),
     }
 
 
-def _flat(row: Json) -> dict[str, float | None]:
-    """A year of the document as a row of a fan."""
-    flat: dict[str, float | None] = {"year": row["year"], "point": row["point"]}
-    for level, (low, high) in row["intervals"].items():
-        name = round(100 * float(level))
-        flat |= {f"lo{name}": low, f"hi{name}": high}
+def _axis_unit(series: Json, observed: Sequence[tuple[int, float]], unit: str) -> tuple[float, str]:
+    """By what to divide counts on the axis, and what to call it: an axis has no room for seven digits."""
+    most = max([value for _, value in observed] + [row["point"] or 0.0 for row in series["forecast"]])
+    for size, name in _SIZES if unit == "count" else ():
+        if most >= size:
+            return size, f" in {name}"
+    return 1.0, ""
+
+
+def _flat(row: Json, scale: float) -> dict[str, float | None]:
+    """A year of the document as a row of a fan, levels divided by the scale."""
+    flat: dict[str, float | None] = {"year": row["year"], "point": row["point"] / scale}
+    for level, ends in row["intervals"].items():
+        low, high = (None if end is None else end / scale for end in ends)
+        flat |= {f"lo{round(100 * float(level))}": low, f"hi{round(100 * float(level))}": high}
     return flat
 
 

@@ -57,8 +57,28 @@ def series(values, name="own", start=2000, launch=None):
     )
 
 
+def reference(name, values, start=1980, unit="share"):
+    same = dict.fromkeys(("concept_group", "medium", "family", "place", "panel"), "x")
+    return series(values, name, start, launch=start).with_columns(
+        *(pl.lit(value).alias(column) for column, value in same.items()),
+        unit_class=pl.lit(unit),
+        ceiling=pl.lit(100.0 if unit == "share" else None, dtype=pl.Float64),
+    )
+
+
+REFERENCES = Histories.from_frame(
+    pl.concat(
+        [
+            reference("s/share/A", [1, 3, 9, 20, 40, 60, 70], start=1999),
+            reference("s/share/B", [99.5] * 20, start=2000),
+            *(reference(f"s/count/{n}", [1 + n, 5, 9, 20], unit="count") for n in range(5)),
+        ]
+    )
+)
+
+
 def one(frame, forecaster=None, **changed):
-    stated = {"ceiling": 100.0, "typical": np.array([10.0]), "curve": CURVE, "horizon": 3} | changed
+    stated = {"ceiling": 100.0, "references": REFERENCES, "curve": CURVE, "horizon": 3} | changed
     (found,) = assess(frame, forecaster or Drawn(), **stated)
     return found
 
@@ -105,7 +125,7 @@ def test_a_count_is_put_where_counts_of_its_age_stood():
     assert unknown.levels[0, -1] == pytest.approx(4.0)
     old, _ = own_histories(series([1e6, 2e6, 3e6], launch=1950), None, typical)
     assert old.levels[0, -1] == pytest.approx(8.0)
-    found = one(frame, ceiling=None, typical=typical)
+    found = one(frame, ceiling=None)
     assert found.forecast.point == pytest.approx([3.3e6, 3.6e6, 3.9e6])
     assert any("without --ceiling" in warning for warning in found.warnings)
 
@@ -201,13 +221,34 @@ def test_the_references_leaned_on_stand_heaviest_first():
     assert one(series([1])).leans_on == ()
 
 
+@pytest.mark.parametrize(
+    ("values", "start", "twin"),
+    [
+        ([3, 9, 20, 40], 2000, True),
+        ([3.4, 8.6, 20.5, 40], 2000, True),
+        ([3, 9, 20, 41], 2000, False),
+        ([3, 9, 20], 2000, False),
+        ([3, 9, 20, 40], 2001, False),
+        ([3, 9, 20, 40], 2030, False),
+        ([99.6, 99.7, 99.8, 99.9], 2010, False),
+    ],
+)
+def test_a_series_that_is_a_reference_is_told_so(values, start, twin):
+    """A forecast of what was learnt from is no test."""
+    for ceiling in (100.0, 1.0):
+        found = one(series(np.array(values) * ceiling / 100, start=start), ceiling=ceiling)
+        assert [said[:9] for said in found.warnings if "has the same figures" in said] == ["s/share/A"] * twin
+    counted = one(series(values, start=start), ceiling=None)
+    assert not any("same figures" in said for said in counted.warnings)
+
+
 def test_a_plain_rising_series_with_a_launch_has_no_warning():
     assert one(series([1, 2, 4, 7, 11], launch=2000)).warnings == ()
 
 
 def test_one_observation_gives_no_forecast_and_does_not_spoil_the_others():
     frame = pl.concat([series([7], "one"), series([1, 2, 3, 4, 5], "more")])
-    first, second = assess(frame, Drawn(), ceiling=100.0, typical=np.array([1.0]), curve=CURVE)
+    first, second = assess(frame, Drawn(), ceiling=100.0, references=REFERENCES, curve=CURVE)
     assert (first.series, first.forecast, first.settled) == ("one", None, None)
     assert "no forecast is made" in first.warnings[0]
     assert second.forecast is not None
@@ -216,7 +257,7 @@ def test_one_observation_gives_no_forecast_and_does_not_spoil_the_others():
 def test_many_series_keep_their_order_and_do_not_change_each_other():
     names = [f"s{(n * 7919) % 1500:04d}" for n in range(1500)]
     frame = pl.concat([series([1 + n % 5, 2 + n % 5, 5 + n % 7], name) for n, name in enumerate(names)])
-    found = assess(frame, Drawn(), ceiling=100.0, typical=np.array([1.0]), curve=None, horizon=2)
+    found = assess(frame, Drawn(), ceiling=100.0, references=REFERENCES, curve=None, horizon=2)
     assert [each.series for each in found] == names
     for n in (0, 700, 1499):
         assert (
@@ -296,6 +337,18 @@ def test_equal_answers_give_equal_bytes():
     assert drawn(document()) == drawn(document())
 
 
+def test_large_counts_are_drawn_in_millions():
+    big = document(unit="count", low=1.5e6, high=9e6, last={"year": 2010, "value": 1e6})
+    big["input"]["ceiling"] = None
+    observed = {"Wireless": [(2009, 8e5), (2010, 1e6)]}
+    big["series"][0]["forecast"][0]["point"] = 2e6
+    text = page(big, observed, None)
+    assert "count in millions" in text
+    assert ">8<" in text
+    assert "000</text>" not in text
+    assert "in millions" not in drawn(document(unit="count"))
+
+
 def test_a_series_without_forecast_launch_or_bounds_is_drawn():
     bare = document(forecast=[], settled_level=None, ripeness=None, launch=None, age=None, leans_on=[])
     assert "too little was observed" in drawn(bare)
@@ -307,7 +360,7 @@ def test_a_series_without_forecast_launch_or_bounds_is_drawn():
 def test_levels_and_intervals_in_words():
     assert amount(23.456, "percent") == "23.5\u202f%"
     assert amount(0.03456, "fraction") == "0.0346"
-    assert amount(1234567.8, "count") == "1\u202f234\u202f568"
+    assert amount(1234567.8, "count") == "1\u202f235\u202f000"
     assert between([30.0, 60.0], "percent") == "30–60\u202f%"
     assert (
         sentence(document()["series"][0], "percent")
@@ -317,4 +370,4 @@ def test_levels_and_intervals_in_words():
     assert said["Launch"] == "2004; age 6 in 2010"
     assert said["Ripeness"].startswith("0.61 of 1 (95\u202f%: 0.55–0.66)")
     assert said["Readable"] == "from 2014"
-    assert said["Leans on"] == "a/b/C (25\u202f%)"
+    assert said["Leans on"] == "C, b (25\u202f%)"
