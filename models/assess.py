@@ -249,14 +249,20 @@ def _assess_part(
     horizon: int,
 ) -> list[Assessment]:
     """Assess a batch of series."""
-    ahead = np.arange(1, max(horizon, SETTLED_WITHIN[1]) + 1)
-    forecast = forecaster.predict(part, ahead.tolist(), LEVELS, explain=True)
+    seen = [np.flatnonzero(row) for row in np.isfinite(part.levels)]
+    launches = part.info["launch"].to_list()
+    ages = [
+        None if launch is None else int(part.years[columns[-1]]) - int(launch)
+        for launch, columns in zip(launches, seen, strict=True)
+    ]
+    # Only the horizons that are read: forecasting takes the most time where there are many series.
+    ahead = sorted({*range(1, horizon + 1), *map(settled_horizon, ages)})
+    forecast = forecaster.predict(part, ahead, LEVELS, explain=True)
     made = []
-    for row, (series, launch) in enumerate(part.info.select("series", "launch").iter_rows()):
-        columns = np.flatnonzero(np.isfinite(part.levels[row]))
+    for row, series in enumerate(part.info["series"]):
+        columns, launch, age = seen[row], launches[row], ages[row]
         years, levels = part.years[columns], part.levels[row, columns]
-        age = None if launch is None else int(years[-1]) - int(launch)
-        fan = _fan(forecast, row, years[-1] + ahead, float(scale[row]), ceiling)
+        fan = _fan(forecast, row, years[-1] + np.array(ahead), float(scale[row]), ceiling)
         enough = len(years) >= LEAST_OBSERVATIONS and bool(np.isfinite(fan.point).all())
         twin = None if ceiling is None else twin_of(years, levels, references)
         warnings = [*_history_warnings(years, levels, ceiling), *_launch_warnings(age, curve), *_twin_warnings(twin)]
@@ -268,7 +274,7 @@ def _assess_part(
                 years=years,
                 values=levels * scale[row],
                 forecast=fan.at(range(horizon)) if enough else None,
-                settled=fan.at([settled_horizon(age) - 1]) if enough else None,
+                settled=fan.at([ahead.index(settled_horizon(age))]) if enough else None,
                 ripeness=_ripeness(age, launch, curve),
                 leans_on=leaning(forecast.explanation, row) if enough else (),
                 warnings=tuple(warnings),

@@ -5,7 +5,6 @@ import pickle
 import re
 import shlex
 import shutil
-import time
 
 import polars as pl
 import pytest
@@ -330,15 +329,23 @@ def test_the_example_of_the_readme_runs(root, inside, assess_home, tmp_path, mon
             assert (tmp_path / word).stat().st_size > 1000
 
 
-def test_ten_thousand_series_are_assessed_together(ask, tmp_path):
-    """The time is printed with -s; it is not asserted."""
+def test_ten_thousand_series_are_assessed_together(ask, own_home, tmp_path):
+    """Everything but the learning at full count; tests/benchmarks/test_assessing.py times it with all that is learnt."""
     lines = [f"s{n},{2000 + k},{v + n % 9 / 10}\n" for n in range(10_000) for k, v in enumerate(RISE)]
     page = tmp_path / "page.html"
-    started = time.monotonic()
-    result, found = ask("series,year,value\n" + "".join(lines), "--html", str(page), "--horizon", "3")
-    print(f"10,000 series: {time.monotonic() - started:.1f} s")  # noqa: T201
+    text = "series,year,value\n" + "".join(lines)
+    result, found = ask(text, "--html", str(page), "--horizon", "3", home=own_home[0])
     assert result.returncode == 0
     assert len(found["series"]) == 10_000
     assert found["series"][9_999]["series"] == "s9999"
     assert "and 9,970 more" in result.stdout
     assert page.stat().st_size < 3_000_000
+
+
+def test_a_bad_line_among_ten_thousand_series_is_found(ask):
+    lines = [f"s{n},2000,{n % 90}\ns{n},2001,{n % 90}\n" for n in range(10_000)]
+    lines[7_000] += "s7000,2001,5\n"
+    result, found = ask("series,year,value\n" + "".join(lines))
+    assert (result.returncode, found) == (1, None)
+    assert "line 14003: 's7000', 2001, 70" in result.stderr
+    assert "line 14004: 's7000', 2001, 5" in result.stderr
