@@ -74,7 +74,8 @@ def facts(series: Json, unit: str) -> list[tuple[str, str]]:
         said.append(("Readable", "no year can be given" if readable is None else f"from {readable}"))
     if series["leans_on"]:
         leaning = "; ".join(
-            f"{_reference(each['series'])} ({palette.share(round(each['weight'], 2))})" for each in series["leans_on"]
+            f"{_reference(each['series'])} ({palette.integer(100 * each['weight'])}{palette.THIN_SPACE}%)"
+            for each in series["leans_on"]
         )
         said.append(("Leans on", leaning))
     return said
