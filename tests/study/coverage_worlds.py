@@ -20,6 +20,7 @@ NOISE = (0.3, 3.0)  # percent of the ceiling, log-uniform
 RHOS = (0.0, 0.6)
 AHEAD = (10.0, 20.0, 40.0)  # ages at which the level of the curve has an interval, too
 LEVEL = 0.9
+OFFSET, BOUNDS = (-4.0, 1.0), (-8.0, 3.0)  # ages of a launch that is not known, and between which it is estimated
 HELD = (0.87, 0.93)  # asked of the share of intervals that hold the truth
 BIAS = 2.0  # percent of the truth, asked of the mean estimate on complete series
 
@@ -47,13 +48,26 @@ def parameters_of(family, n, rng):
     return np.array([np.exp(b * rng.uniform(4, 16, n)) - 1, b, c])
 
 
-def complete(family, n, exact, rng):
-    """n curves past 95 % of the ceiling at the last age: name-less parameters (k, n) and exact levels (n, 30)."""
+def complete(family, n, exact, rng, moved=False):
+    """n curves past 95 % of the ceiling at the last age: parameters (k, n) and exact levels (n, 30).
+
+    With ``moved`` the launch is not at age 0, and is the last of the parameters.
+    """
     drawn = parameters_of(family, 20 * n, rng)
-    levels = exact(family, drawn)
+    if moved:
+        launch = rng.uniform(*OFFSET, 20 * n)
+        levels = np.concatenate([shifted(family, drawn[:, [i]], launch[i], AGES, exact) for i in range(20 * n)])
+        drawn = np.vstack([drawn, launch])
+    else:
+        levels = exact(family, drawn)
     kept = np.flatnonzero(levels[:, -1] >= COMPLETE * CEILING)[:n]
     assert len(kept) == n, f"{family}: only {len(kept)} of {20 * n} curves are complete"
     return drawn[:, kept], levels[kept]
+
+
+def shifted(family, parameters, launch, ages, exact):
+    """Exact levels (1, ages) of one curve that is 0 up to its launch."""
+    return exact(family, parameters, np.maximum(np.asarray(ages) - launch, 0.0))
 
 
 def errors(shape, rho, rng):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from longwave.models.curve_comparison import bass_regression, compare_families
-from longwave.models.curve_intervals import bootstrap_intervals, profile_intervals
+from longwave.models.curve_intervals import bootstrap_intervals
+from longwave.models.curve_profiles import profile_intervals
 from longwave.models.curves import fit_curves
 from scipy.optimize import brentq, least_squares
 
@@ -103,7 +104,7 @@ def test_the_profile_covers_with_independent_errors_and_ends_at_a_stated_ceiling
         ({"level": 1.0}, "level must lie between"),
         ({"replicates": 5}, "replicates must be at least 20"),
         ({"levels": noisy(2, 0)[:, :5]}, r"levels must be \(2, 30\)"),
-        ({"fits": fit_curves(noisy(2, 0), AGES, launch=(-1, 1))}, "a launch that was given"),
+        ({"fits": fit_curves(noisy(2, 0), AGES, launch=(-1, 1))}, "give the bounds it had"),
     ],
 )
 def test_what_makes_no_interval_is_refused(change, message):
