@@ -24,6 +24,7 @@ import csv
 import json
 import runpy
 import subprocess
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,13 @@ def households():
         levels = np.array([values[year] for year in years])
         if levels[0] <= 12 and levels[-1] >= 60 and len(years) >= 12:
             yield name, years - years[0] + 1.0, levels
+
+
+def sales():
+    """Yearly sales of three household goods in the US as Srinivasan and Mason (1986) print them, summed."""
+    with (Path(__file__).parents[1] / "unit" / "published_curves.toml").open("rb") as file:
+        for name, row in tomllib.load(file)["published"].items():
+            yield name, np.arange(1.0, len(row["increments"]) + 1), np.cumsum(row["increments"]).astype(float)
 
 
 def countries():
@@ -173,6 +181,7 @@ def test_the_truncation_study_of_van_den_bulte_and_lilien():
     rng = np.random.default_rng([SEED, 13])
     table = {
         "US households": elasticities([row[1:] for row in households()], rng),
+        "sales of three durables": elasticities([row[1:] for row in sales()], rng),
         "internet, countries": elasticities([row[1:] for row in countries()], rng),
         "simulated, errors of increments": elasticities(simulated(on_increments, rng), rng),
         "simulated, errors of levels 1 %": elasticities(simulated(on_levels(1.0), rng), rng),
