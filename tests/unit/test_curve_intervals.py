@@ -6,7 +6,6 @@ from longwave.models.curve_comparison import bass_regression, compare_families
 from longwave.models.curve_intervals import bootstrap_intervals
 from longwave.models.curve_profiles import profile_intervals
 from longwave.models.curves import fit_curves
-from scipy.optimize import brentq, least_squares
 
 AGES = np.arange(1.0, 31)
 TRUTH = {"m": 80.0, "p": 0.02, "q": 0.3}
@@ -43,6 +42,21 @@ def test_the_bootstrap_covers_with_independent_and_with_autocorrelated_errors(rh
     assert (inside > 0.82).all()
 
 
+def test_a_launch_that_is_estimated_has_an_interval_too():
+    rng = np.random.default_rng(4)
+    launch = rng.uniform(-3, 0, 40)
+    decay = np.exp(-0.32 * (AGES[None, :] - launch[:, None]))
+    levels = 80 * (1 - decay) / (1 + 15 * decay) + rng.standard_normal((40, 30))
+    levels = np.clip(levels, 0, None)
+    fits = fit_curves(levels, AGES, launch=(-6.0, 2.5))
+    made = bootstrap_intervals(fits, levels, AGES, seed=1, replicates=60, ages_ahead=[20.0], launch=(-6.0, 2.5))
+    assert list(made.low) == ["m", "p", "q", "launch", "level"]
+    assert np.mean((made.low["launch"] <= launch) & (launch <= made.high["launch"])) > 0.7
+    assert (made.low["launch"] >= -6).all()
+    assert (made.high["launch"] <= 2.5).all()
+    assert (made.low["launch"] < fits.params["launch"]).mean() > 0.9
+
+
 def test_the_bootstrap_depends_on_seed_and_data_alone():
     levels = noisy(4, 0.3)
     levels[2] = np.nan
@@ -70,32 +84,6 @@ def test_a_ceiling_that_the_data_do_not_bound_has_none_above():
     profiles = profile_intervals(fits, levels, AGES[:9])
     assert np.isposinf(profiles.high["m"]).any()
     assert (profiles.low["m"] > 0).all()
-
-
-def test_the_profile_is_where_the_sum_of_squares_has_risen_by_the_quantile():
-    """Against a root found by scipy on refits by scipy."""
-    levels = noisy(1, 0.0)
-    fits = fit_curves(levels, AGES)
-    made = profile_intervals(fits, levels, AGES, level=0.9)
-    bar = fits.sse[0] * (1 + 2.90119 / 27)  # 0.9 quantile of F(1, 27)
-
-    def over(m):
-        start = [fits.params["p"][0], fits.params["q"][0]]
-        return 2 * least_squares(lambda x: levels[0] - bass(AGES, m, *x), start, xtol=1e-12, ftol=1e-12).cost - bar
-
-    best = fits.params["m"][0]
-    assert made.low["m"][0] == pytest.approx(brentq(over, best - 3, best), rel=1e-6)
-    assert made.high["m"][0] == pytest.approx(brentq(over, best, best + 3), rel=1e-6)
-    assert np.isnan(made.autocorrelation[0])
-
-
-def test_the_profile_covers_with_independent_errors_and_ends_at_a_stated_ceiling():
-    levels = noisy(200, 0.0)
-    made = profile_intervals(fit_curves(levels, AGES), levels, AGES)
-    assert 0.83 < covers(made, "m") < 0.97
-    capped = fit_curves(levels, AGES, ceiling=levels.max() + 0.01)
-    limited = profile_intervals(capped, levels, AGES)
-    assert (limited.high["m"] <= levels.max() + 0.011).all()
 
 
 @pytest.mark.parametrize(
