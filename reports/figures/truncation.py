@@ -13,6 +13,7 @@ from longwave.reports.figures import base
 
 COLUMNS = ("parameter", "label", "percent", "lo", "hi", "published", "n")
 PARAMETERS = {"m": "the ceiling, m", "q": "imitation, q", "p": "innovation, p"}
+_NAMED = 4  # sets whose names have room on the axis of a panel
 _HALF = 0.16
 """Half the width of a band, where two sets stand 1 apart."""
 
@@ -30,17 +31,22 @@ def truncation(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
         raise ValueError(f"truncation: parameter {unknown[0]!r} is not one of {', '.join(PARAMETERS)}")
     panels = [(name, frame.filter(pl.col("parameter") == name)) for name in PARAMETERS]
     panels = [(name, rows) for name, rows in panels if not rows.is_empty()]
-    fig = base.sheet(
-        title or _sentence(frame),
-        subtitle
-        or "Change of Bass estimates when 10\u202f% more penetration has been observed, percent; bands: 95\u202f% intervals",
-    )
+    sets = list(dict.fromkeys(frame["label"].to_list()))
+    named = {label: str(number) if len(sets) > _NAMED else label for number, label in enumerate(sets, start=1)}
+    fig = base.sheet(title or _sentence(frame), subtitle or _subtitle(named))
     for name, (parameter, rows) in zip(base.lay_out(fig, len(panels), panel_height=270), panels, strict=True):
-        _draw(fig, name, parameter, rows)
+        _draw(fig, name, parameter, rows, named)
     return fig
 
 
-def _draw(fig: go.Figure, name: str, parameter: str, rows: pl.DataFrame) -> None:
+def _subtitle(named: dict[str, str]) -> str:
+    """Say what is drawn, and which number stands for which set where there is no room for names."""
+    words = "Change of Bass estimates when 10\u202f% more penetration has been observed, percent; bands: 95\u202f% intervals"
+    key = "; ".join(f"{short}: {label}" for label, short in named.items() if short != label)
+    return f"{words}. {key}" if key else words
+
+
+def _draw(fig: go.Figure, name: str, parameter: str, rows: pl.DataFrame, named: dict[str, str]) -> None:
     """Draw one panel: a point and a band for each set, the published value across."""
     published = float(rows["published"][0])
     ends = [0.0, published, *rows["lo"].to_list(), *rows["hi"].to_list()]
@@ -52,7 +58,10 @@ def _draw(fig: go.Figure, name: str, parameter: str, rows: pl.DataFrame) -> None
         y_range=(min(ends) - margin, max(ends) + margin),
         y_suffix="\u202f%",
         panel=name,
-        x={"tickvals": list(range(1, rows.height + 1)), "ticktext": rows["label"].to_list()},
+        x={
+            "tickvals": list(range(1, rows.height + 1)),
+            "ticktext": [named[label] for label in rows["label"].to_list()],
+        },
     )
     base.add_panel_title(fig, name, PARAMETERS[parameter])
     base.add_level(fig, 0.0, panel=name)
@@ -76,8 +85,11 @@ def _draw(fig: go.Figure, name: str, parameter: str, rows: pl.DataFrame) -> None
 
 
 def _sentence(frame: pl.DataFrame) -> str:
-    """Say whether every set moves as published, by the signs of the estimates."""
-    agreeing = (frame["percent"].sign() == frame["published"].sign()).all()
-    if agreeing:
+    """Say in how many sets all estimates move as published, by their signs."""
+    agreeing = frame.group_by("label").agg((pl.col("percent").sign() == pl.col("published").sign()).all().alias("all"))
+    if agreeing["all"].all():
         return "The more of a curve is seen, the higher its ceiling and the slower its imitation are estimated"
-    return "How estimates change as more of a curve is seen"
+    return (
+        "How estimates change as more of a curve is seen: as published in "
+        f"{agreeing['all'].sum()} of {agreeing.height} sets"
+    )

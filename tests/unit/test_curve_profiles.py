@@ -99,7 +99,7 @@ def test_the_profile_of_an_estimated_launch_is_that_of_fits_at_given_launches():
 
 @pytest.mark.parametrize("objective", ["cumulative", "increments"])
 def test_what_the_data_do_not_bound_has_no_end_there(objective):
-    levels = simulated("bass", 30, spread=1.0)[:, :9]
+    levels = simulated("bass", 16, spread=1.0)[:, :9]
     fits = fit_curves(levels, AGES[:9], objective=objective)
     made = profile_intervals(fits, levels, AGES[:9], ages_ahead=[30.0])
     endless = fits.status == "no_finite_ceiling"
@@ -118,13 +118,13 @@ def test_what_the_data_do_not_bound_has_no_end_there(objective):
 
 
 def test_profiles_cover_with_independent_errors_and_gaps():
-    levels = simulated("weibull", 150)
+    levels = simulated("weibull", 100)
     levels[:, [4, 5, 11, 20]] = np.nan
     made = profile_intervals(fit_curves(levels, AGES, "weibull"), levels, AGES, ages_ahead=[15.0])
     for name, truth in zip(("m", "a", "b"), TRUTH["weibull"], strict=True):
-        assert 0.81 < np.mean((made.low[name] <= truth) & (truth <= made.high[name])) < 0.98, name
+        assert 0.79 < np.mean((made.low[name] <= truth) & (truth <= made.high[name])) < 0.99, name
     truth = curve("weibull", 15.0, TRUTH["weibull"])
-    assert 0.81 < np.mean((made.low["level"] <= truth) & (truth <= made.high["level"])) < 0.98
+    assert 0.79 < np.mean((made.low["level"] <= truth) & (truth <= made.high["level"])) < 0.99
 
 
 def test_rows_without_a_fit_have_no_interval_and_bad_input_is_refused():

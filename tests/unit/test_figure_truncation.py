@@ -25,7 +25,7 @@ def frame():
 def test_every_set_and_parameter_is_drawn_beside_the_published_value():
     fig = truncation(frame())
     points = [trace for trace in fig.data if trace.mode == "lines+markers"]
-    assert len(points) == frame().height == 12
+    assert len(points) == frame().height == 3 * frame()["label"].n_unique()
     assert {shape.y0 for shape in fig.layout.shapes} == {0.0, 5.0, 15.0, -10.0}
     first = frame().filter(pl.col("parameter") == "m").row(0, named=True)
     (drawn,) = [trace for trace in points if trace.xaxis == "x" and trace.name == first["label"]]
@@ -34,9 +34,23 @@ def test_every_set_and_parameter_is_drawn_beside_the_published_value():
 
 
 def test_the_title_says_it_only_where_every_sign_agrees():
-    assert truncation(frame()).layout.title.text.startswith("The more of a curve is seen")
-    turned = frame().with_columns(percent=pl.when(pl.col("parameter") == "q").then(1.0).otherwise("percent"))
-    assert truncation(turned).layout.title.text.startswith("How estimates change")
+    agreeing = frame().with_columns(percent=pl.col("published"))
+    assert truncation(agreeing).layout.title.text.startswith("The more of a curve is seen")
+    turned = agreeing.with_columns(
+        percent=pl.when((pl.col("parameter") == "q") & (pl.col("label") == "US households"))
+        .then(1.0)
+        .otherwise("percent")
+    )
+    sets = turned["label"].n_unique()
+    assert truncation(turned).layout.title.text.endswith(f"as published in {sets - 1} of {sets} sets")
+
+
+def test_many_sets_are_numbered_and_the_numbers_explained():
+    fig = truncation(frame())
+    assert list(fig.layout.xaxis.ticktext[:2]) == ["1", "2"]
+    assert "1: US households" in fig.layout.title.subtitle.text
+    few = truncation(frame().filter(pl.col("label").str.starts_with("US")))
+    assert list(few.layout.xaxis.ticktext) == ["US households"]
 
 
 def test_what_cannot_be_drawn_is_refused():
