@@ -6,10 +6,10 @@ Belongs here: the steps of a fit, block by block. Not here: the interface and it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from importlib import util
 from typing import Any
 
@@ -26,7 +26,8 @@ BLOCK = {True: 131_072, False: 32_768}  # observations in memory at once, compil
 SINGULAR = 1e-13  # smallest pivot of the scaled J'J that still counts as identified
 FLAT = 1e-5  # of the series' size: a parameter that moves the curve by less is not identified
 NEAR = 3.0
-_PAD = 8  # rows are as long as a whole number of vector registers
+STATUSES = ("ok", "no_finite_ceiling", "on_bound", "too_few_points", "no_growth")  # by number, while a fit is made
+OK, ENDLESS, ON_BOUND, TOO_FEW, NO_GROWTH = range(5)
 _EVEN = 1e-12  # ages whose distances differ by less than this share of their range are evenly spaced
 
 
@@ -69,19 +70,19 @@ class Solution:
 
 @dataclass
 class Fitted:
-    """What a fit of n series is made of: solution, named parameters, covariance, status."""
+    """What a fit of n series is made of: solution, named parameters, covariance, status as a number."""
 
     solution: Solution
     named: Floats
     covariance: Floats
-    status: NDArray[np.str_]
+    status: NDArray[np.int8]
 
     @classmethod
     def nothing(cls, n: int, parameters: int, coordinates: int) -> Fitted:
         """Nothing fitted yet; every status ``ok``."""
         named = np.full((n, parameters), np.nan)
         covariance = np.full((n, parameters, parameters), np.nan)
-        return cls(Solution.nothing(n, coordinates), named, covariance, np.full(n, "ok", dtype="<U17"))
+        return cls(Solution.nothing(n, coordinates), named, covariance, np.full(n, OK, dtype=np.int8))
 
     def put(self, rows: Integers, other: Fitted) -> None:
         """Put the fits of some rows in their places."""
@@ -132,14 +133,18 @@ def pack(
     _, first, pattern = np.unique(codes, return_index=True, return_inverse=True)
     seen = np.isfinite(data[first])
     count = seen.sum(axis=1)
-    width = -(-int(count.max()) // _PAD) * _PAD
-    order = np.argsort(~seen, axis=1, kind="stable")
-    place = np.minimum(np.arange(width)[None, :], count[:, None] - 1)
+    order = np.argsort(~seen, axis=1, kind="stable")[:, : int(count.max())]
+    place = np.minimum(np.arange(order.shape[1])[None, :], count[:, None] - 1)
     order = np.take_along_axis(order, place, axis=1)
     problem, last, scale = timed(ages[order], count, pattern, family, increments)
-    y = data[:, order[0]] if len(order) == 1 else np.take_along_axis(data, order[pattern], axis=1)
-    rows = np.arange(len(y))
-    return replace(problem, y=problem.operate(y, rows)), last[pattern], scale[pattern]
+    if len(order) > 1:
+        y = np.take_along_axis(data, order[pattern], axis=1)
+        y[np.arange(y.shape[1])[None, :] >= count[pattern, None]] = np.nan
+    else:
+        y = data if seen.all() else data[:, order[0]]
+    y = np.diff(y, axis=1, prepend=0.0) if increments else y
+    y = y if len(order) == 1 else np.nan_to_num(y, copy=False)
+    return replace(problem, y=np.ascontiguousarray(y)), last[pattern], scale[pattern]
 
 
 def timed(
@@ -152,7 +157,8 @@ def timed(
     distance = np.diff(u, axis=1)
     inside = np.arange(1, u.shape[1])[None, :] < count[:, None]
     even = (np.abs(distance - distance[:, :1]) <= _EVEN) | ~inside
-    step = np.where(even.all(axis=1), (u[:, -1] - u[:, 0]) / np.maximum(count - 1, 1), 0.0)
+    known = even.all(axis=1) & ((u[:, 0] >= 0.0) | (not family.from_launch))
+    step = np.where(known, (u[:, -1] - u[:, 0]) / np.maximum(count - 1, 1), 0.0)
     log_u = log_age(u) if family.from_launch else u
     problem = Problem(u, log_u, count.astype(np.intp), step, np.empty((0, u.shape[1])), increments, pattern.ravel())
     return problem, last, scale
@@ -265,57 +271,75 @@ def identified(
     gram = search().information(family.shape, problem, np.arange(len(size)), best.x, best.factor)
     limiting = chosen & endless
     stuck = chosen | stuck_at(family.shape, best, gram)
-    status = np.where(endless, "no_finite_ceiling", np.where(stuck, "on_bound", "ok")).astype("<U17")
+    status = np.where(endless, ENDLESS, np.where(stuck, ON_BOUND, OK)).astype(np.int8)
     factor = best.factor * size
     if ceiling is not None:
         factor = np.where(chosen, ceiling, np.minimum(factor, ceiling))
     named, by_x = family.natural(best.x, scale, last)
     named[limiting] = family.at_limit(best.x[limiting], scale[limiting])
     named = np.column_stack([np.where(endless, np.inf, factor), named])
-    covariance = np.full((len(size), by_x.shape[1] + 1, by_x.shape[1] + 1), np.nan)
-    fine = np.flatnonzero(status == "ok")
-    change = np.zeros((len(fine), by_x.shape[1] + 1, by_x.shape[1] + 1))
-    change[:, 0, 0], change[:, 1:, 1:] = size[fine], by_x[fine]
-    freedom = problem.count[problem.pattern[fine]] - change.shape[1]
-    covariance[fine] = covariance_of(gram[fine], best.sse[fine], freedom, change)
-    status[fine[np.isnan(covariance[fine, 0, 0])]] = "on_bound"
+    change = np.zeros((len(size), by_x.shape[1] + 1, by_x.shape[1] + 1))
+    change[:, 0, 0], change[:, 1:, 1:] = size, by_x
+    covariance = covariance_of(gram, best.sse, problem.count[problem.pattern] - change.shape[1], change)
+    covariance[status != OK] = np.nan
+    status[(status == OK) & np.isnan(covariance[:, 0, 0])] = ON_BOUND
     solution = Solution(best.x, factor, best.sse * size**2, limiting, last, scale, np.zeros(len(size)))
     return Fitted(solution, named, covariance, status)
 
 
 def stuck_at(shape: Shape, best: Minima, gram: Floats) -> Booleans:
     """Whether a coordinate is at its bound or no longer moves the curve, the ceiling following it."""
-    at_bound = (best.x <= shape.lower + 1e-6) | (best.x >= shape.upper - 1e-6)
-    across = np.diagonal(gram, axis1=1, axis2=2)[:, 1:] - gram[:, 0, 1:] ** 2 / gram[:, :1, 0]
-    return np.asarray((at_bound | ~(across >= FLAT**2)).any(axis=1))
+    stuck = np.zeros(len(gram), dtype=np.bool_)
+    for i in range(len(shape.lower)):
+        x = best.x[:, i]
+        across = gram[:, i + 1, i + 1] - gram[:, 0, i + 1] ** 2 / gram[:, 0, 0]
+        stuck |= (x <= shape.lower[i] + 1e-6) | (x >= shape.upper[i] - 1e-6) | ~(across >= FLAT**2)
+    return stuck
 
 
 def covariance_of(gram: Floats, sse: Floats, freedom: Integers, change: Floats) -> Floats:
-    """s² (J'J)⁻¹ of the named parameters (rows, n, n); NaN where J'J is singular or no degree of freedom is left."""
-    norms = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-    root, sound = _inverse_root(gram / (norms[:, :, None] * norms[:, None, :]))
-    variance = np.where(sound & (freedom > 0), sse / np.maximum(freedom, 1), np.nan)
-    half = root @ (change / norms[:, None, :]).swapaxes(1, 2)
-    return np.asarray(variance[:, None, None] * (half.swapaxes(1, 2) @ half))
+    """s² (J'J)⁻¹ of the named parameters (rows, n, n); NaN where J'J is singular or no degree of freedom is left.
 
-
-def _inverse_root(matrix: Floats) -> tuple[Floats, Booleans]:
-    """R with R'R the inverse of each positive matrix of unit diagonal (rows, n, n); whether each is far from singular.
-
-    By Cholesky's factors, entry by entry for all rows at once: n is at most five.
+    ``change`` (rows, n, n) are the derivatives of the named parameters by factor and coordinates. Entry by entry for all
+    rows at once: n is at most five.
     """
-    n = matrix.shape[1]
-    lower, upper = np.zeros_like(matrix), np.zeros_like(matrix)  # L, and the inverse of L
-    sound = np.ones(len(matrix), dtype=np.bool_)
-    for i in range(n):
+    n, every = gram.shape[1], range(gram.shape[1])
+    product, by = np.ascontiguousarray(gram.transpose(1, 2, 0)), np.ascontiguousarray(change.transpose(1, 2, 0))
+    norms = [np.sqrt(product[i, i]) for i in every]
+    root, sound = _inverse_root([[product[i, k] / (norms[i] * norms[k]) for k in range(i + 1)] for i in every])
+    variance = np.where(sound & (freedom > 0), sse / np.maximum(freedom, 1), np.nan)
+    by /= np.array(norms)
+    half = [[sum_of(root[i][k] * by[j, k] for k in range(i + 1)) for j in every] for i in every]
+    covariance = np.empty(gram.shape)
+    for j in every:
+        for k in range(j + 1):
+            shared = variance * sum_of(half[i][j] * half[i][k] for i in range(n))
+            covariance[:, j, k] = covariance[:, k, j] = shared
+    return covariance
+
+
+def sum_of(parts: Iterable[Floats]) -> Floats:
+    """The sum of arrays, of which there is one at least."""
+    return reduce(np.add, parts)
+
+
+def _inverse_root(matrix: list[list[Floats]]) -> tuple[list[list[Floats]], Booleans]:
+    """R with R'R the inverse of positive matrices of unit diagonal, lower triangles of (rows,); which are not singular.
+
+    By Cholesky's factors.
+    """
+    lower: list[list[Floats]] = []  # L, and the inverse of L
+    upper: list[list[Floats]] = []
+    sound = np.ones(len(matrix[0][0]), dtype=np.bool_)
+    for i, row in enumerate(matrix):
+        line: list[Floats] = []
         for k in range(i):
-            dot = np.einsum("ij,ij->i", lower[:, i, :k], lower[:, k, :k])
-            lower[:, i, k] = (matrix[:, i, k] - dot) / lower[:, k, k]
-        pivot = matrix[:, i, i] - np.einsum("ij,ij->i", lower[:, i, :i], lower[:, i, :i])
-        sound &= pivot > SINGULAR
-        lower[:, i, i] = np.sqrt(np.where(pivot > SINGULAR, pivot, 1.0))
-        upper[:, i, i] = 1.0 / lower[:, i, i]
-        for k in range(i):
-            dot = np.einsum("ij,ij->i", lower[:, i, k:i], upper[:, k:i, k])
-            upper[:, i, k] = -dot / lower[:, i, i]
+            line.append((row[k] - sum_of([line[j] * lower[k][j] for j in range(k)] or [np.zeros(1)])) * upper[k][k])
+        pivot = row[i] - sum_of([part * part for part in line] or [np.zeros(1)])
+        fine = pivot > SINGULAR
+        sound &= fine
+        line.append(np.sqrt(np.where(fine, pivot, 1.0)))
+        inverse = 1.0 / line[i]
+        lower.append(line)
+        upper.append([-inverse * sum_of(line[j] * upper[j][k] for j in range(k, i)) for k in range(i)] + [inverse])
     return upper, sound

@@ -1,10 +1,12 @@
-"""The search behind the fits, compiled: one series at a time, everything in the nearest cache.
+"""The search behind the fits, compiled: a series in every lane, and the next one as soon as a lane is free.
 
 Belongs here: the compiled twin of ``curve_solver``, with the same two functions, ``minima`` and ``information``. Not
 here: the formulas (``curve_formulas``), what a fit is (``curves``). Imported only where numba is there.
 
-Compiled code is kept beside this file by numba, which looks at the date of this file alone. So the two functions that
-are kept carry a digest of all the sources they are made from, and are compiled anew when any of them changes.
+The starts of one series follow each other in one lane, each knowing the best before it, so that what a series gets
+does not depend on its company. Compiled code is kept beside this file by numba, which looks at the date of this file
+alone. So the function that is kept carries a digest of all the sources it is made from, and is compiled anew when any
+of them changes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from importlib import resources
 
 import numba
 import numpy as np
-from longwave.models.curve_formulas import IN_ORDER, REORDERED, compiled, write_curve
+from longwave.models.curve_formulas import AT, FIRST, PARTS, STEP, Y, write_curve
+from longwave.models.curve_lanes import LANES, Truths, compiled, every, least, most, pick, read, size, which, write
 from longwave.models.curve_shapes import Floats
 from longwave.models.curve_solver import MAX_STEPS, Integers, Minima, Problem
 from longwave.models.families import Shape
@@ -23,346 +26,512 @@ from longwave.models.families import Shape
 _DOUBTFUL = 10.0  # a start is given up once ten times the promised fall would not bring it under the best so far
 _LIKELY = (1e3, 12.0, 20.0)  # by the number of coordinates: how far above the lowest start another may lie,
 _HOPEFUL = (200.0, 20.0, 60.0)  # and above the best so far; simulations showed later starts to win from below
-_PATIENCE = (0, 1, 4)  # steps before a start is given up
+_PATIENCE = (0.0, 1.0, 4.0)  # steps before a start is given up
 _SAME = 0.01  # two searches this close in every coordinate are one
 _DONE, _SLOWEST = 1e-9, 0.9999  # of the SSE: searches end where less than this is left
 _UNDAMPED = 1e-7
 _ESCAPED = 1e-140  # share of the ceiling reached: its square is a double still
-_SCRATCH = 32  # the last two rows of the workspace hold the state of the search
 _FROM_GRID, _FROM_STARTS, _PRODUCTS = 0, 1, 2
-_SOURCES = ("curve_formulas.py", "curve_kernels.py")
+_SOURCES = ("curve_formulas.py", "curve_lanes.py", "curve_kernels.py")
+
+# Rows of the workspace after those of ``curve_formulas``, one number a lane: how many ages, the factor that is held or
+# −1; then of the trial SSE, share reached, factor, three slopes, six of the Gauss–Newton matrix; the coordinates of the
+# state and the same twelve of it; and what steers the search.
+_COUNT, _HELD, _TRIAL, _X, _HERE, _MOVED = 5, 6, 7, 19, 22, 15
+_SSE, _REACHED, _FACTOR, _SLOPE, _BEND = 0, 1, 2, 3, 6
+_DAMPING, _PROMISED, _BEFORE, _TAKEN, _BAR, _BEST, _FLOOR, _ROWS = 34, 35, 36, 37, 38, 39, 42, 43
+
+_Task = tuple[int, int, bool, Floats, Floats]
+_Step = tuple[Floats, Floats, Floats]
 
 
-@compiled(REORDERED, inline=True)
-def _dot(a: Floats, b: Floats, width: int) -> float:
-    total = 0.0
-    for j in range(width):
-        total += a[j] * b[j]
-    return total
+@compiled()
+def _compared(parts: int, increments: bool, n: int, width: int, work: Floats) -> Floats:
+    """Turn levels and slopes into what the objective compares, 0 beyond the last age; the share reached there."""
+    count = read(work, PARTS * width + _COUNT)
+    reached = every(0.0)
+    for j in range(n):
+        reached = pick(float(j) < count, read(work, j), reached)
+    for i in range(parts):
+        before = every(0.0)
+        for j in range(n):
+            here = read(work, i * width + j)
+            write(work, i * width + j, pick(float(j) < count, here - before, 0.0))
+            if increments:
+                before = here
+    return reached
 
 
-@compiled(REORDERED, inline=True)
-def _products(nx: int, width: int, y: Floats, held: float, work: Floats, point: Floats, bend: Floats) -> float:
-    """SSE at what stands in ``work``; ``point`` gets factor and gradient, ``bend`` the Gauss–Newton matrix.
+@compiled()
+def _products(nx: int, n: int, width: int, work: Floats) -> None:
+    """Write SSE, factor, slopes and Gauss–Newton matrix at what stands in ``work`` to the trial.
 
-    With the factor free (``held`` below 0), slopes are taken across the curve (Kaufman 1975). Rows of slopes that a
-    shape does not have are 0, and so is what follows from them.
+    With the factor free (held below 0), slopes are taken across the curve (Kaufman 1975). Slopes that a shape does not
+    have are 0, and so is what follows from them.
     """
-    value, one, two, three, residual = work[0], work[1], work[2], work[3], work[6]
-    power = product = sse = 0.0
-    for j in range(width):
-        power += value[j] * value[j]
-        product += value[j] * y[j]
-    factor = max(product / power, 0.0) if held < 0.0 else held
-    g0 = g1 = g2 = a0 = a1 = a2 = b00 = b10 = b11 = b20 = b21 = b22 = 0.0
-    for j in range(width):
-        residual[j] = y[j] - factor * value[j]
-        sse += residual[j] * residual[j]
-        g0 += residual[j] * one[j]
-        g1 += residual[j] * two[j]
-        a0 += value[j] * one[j]
-        a1 += value[j] * two[j]
-        b00 += one[j] * one[j]
-        b10 += one[j] * two[j]
-        b11 += two[j] * two[j]
-    if nx == 3:
-        for j in range(width):
-            g2 += residual[j] * three[j]
-            a2 += value[j] * three[j]
-            b20 += one[j] * three[j]
-            b21 += two[j] * three[j]
-            b22 += three[j] * three[j]
-    free = 1.0 / power if held < 0.0 else 0.0
-    square = factor * factor
-    point[0], point[1], point[2], point[3] = factor, factor * g0, factor * g1, factor * g2
-    bend[0, 0], bend[1, 0] = square * (b00 - a0 * a0 * free), square * (b10 - a0 * a1 * free)
-    bend[1, 1], bend[2, 0] = square * (b11 - a1 * a1 * free), square * (b20 - a0 * a2 * free)
-    bend[2, 1], bend[2, 2] = square * (b21 - a1 * a2 * free), square * (b22 - a2 * a2 * free)
-    return sse
+    base, zero = PARTS * width, every(0.0)
+    power = product = a0 = a1 = a2 = b00 = b10 = b11 = b20 = b21 = b22 = zero
+    for j in range(n):
+        value, one = read(work, j), read(work, width + j)
+        power, product = power + value * value, product + value * read(work, Y * width + j)
+        a0, b00 = a0 + value * one, b00 + one * one
+        if nx > 1:
+            two = read(work, 2 * width + j)
+            a1, b10, b11 = a1 + value * two, b10 + one * two, b11 + two * two
+            if nx > 2:
+                three = read(work, 3 * width + j)
+                a2, b20 = a2 + value * three, b20 + one * three
+                b21, b22 = b21 + two * three, b22 + three * three
+    held = read(work, base + _HELD)
+    free = held < 0.0
+    factor = pick(free, most(product / power, zero), held)
+    sse = g0 = g1 = g2 = zero
+    for j in range(n):
+        residual = read(work, Y * width + j) - factor * read(work, j)
+        sse = sse + residual * residual
+        g0 = g0 + residual * read(work, width + j)
+        if nx > 1:
+            g1 = g1 + residual * read(work, 2 * width + j)
+            if nx > 2:
+                g2 = g2 + residual * read(work, 3 * width + j)
+    across, square = pick(free, 1.0 / power, zero), factor * factor
+    at = base + _TRIAL
+    write(work, at + _SSE, sse)
+    write(work, at + _FACTOR, factor)
+    write(work, at + _SLOPE, factor * g0)
+    write(work, at + _SLOPE + 1, factor * g1)
+    write(work, at + _SLOPE + 2, factor * g2)
+    write(work, at + _BEND, square * (b00 - a0 * a0 * across))
+    write(work, at + _BEND + 1, square * (b10 - a0 * a1 * across))
+    write(work, at + _BEND + 2, square * (b11 - a1 * a1 * across))
+    write(work, at + _BEND + 3, square * (b20 - a0 * a2 * across))
+    write(work, at + _BEND + 4, square * (b21 - a1 * a2 * across))
+    write(work, at + _BEND + 5, square * (b22 - a2 * a2 * across))
 
 
-@compiled(IN_ORDER, inline=True)
-def _moves(i: int, nx: int, x: Floats, lower: Floats, upper: Floats, point: Floats, bend: Floats) -> float:
-    """1, or 0 for a coordinate that is not there, moves nothing, or is pressed to its bound and stays there."""
-    if i >= nx or not bend[i, i] > 0.0:
-        return 0.0
-    pressed = (x[i] <= lower[i] and point[i + 1] < 0.0) or (x[i] >= upper[i] and point[i + 1] > 0.0)
-    return 0.0 if pressed else 1.0
-
-
-@compiled(IN_ORDER, inline=True)
-def _solve(damping: float, m0: float, m1: float, m2: float, point: Floats, bend: Floats, to: Floats) -> None:
-    """Damped Gauss–Newton step of the coordinates with m = 1, to ``to``; of the others the step there is kept."""
-    b00 = (1.0 + damping) * bend[0, 0] if m0 > 0.0 else 1.0
-    b11 = (1.0 + damping) * bend[1, 1] if m1 > 0.0 else 1.0
-    b22 = (1.0 + damping) * bend[2, 2] if m2 > 0.0 else 1.0
-    b10, b20, b21 = m1 * m0 * bend[1, 0], m2 * m0 * bend[2, 0], m2 * m1 * bend[2, 1]
-    z0 = m0 * (point[1] - bend[1, 0] * to[1] - bend[2, 0] * to[2]) if m0 > 0.0 else to[0]
-    z1 = m1 * (point[2] - bend[1, 0] * to[0] - bend[2, 1] * to[2]) if m1 > 0.0 else to[1]
-    z2 = m2 * (point[3] - bend[2, 0] * to[0] - bend[2, 1] * to[1]) if m2 > 0.0 else to[2]
+@compiled()
+def _solve(damping: Floats, m0: Truths, m1: Truths, m2: Truths, to: _Step, here: int, work: Floats) -> _Step:
+    """Damped Gauss–Newton step of the coordinates where m is true; of the others the step in ``to`` is kept."""
+    g0, g1, g2 = read(work, here + _SLOPE), read(work, here + _SLOPE + 1), read(work, here + _SLOPE + 2)
+    at = here + _BEND
+    b00, b10, b11 = read(work, at), read(work, at + 1), read(work, at + 2)
+    b20, b21, b22 = read(work, at + 3), read(work, at + 4), read(work, at + 5)
+    t0, t1, t2 = to
+    z0 = pick(m0, g0 - b10 * t1 - b20 * t2, t0)
+    z1 = pick(m1, g1 - b10 * t0 - b21 * t2, t1)
+    z2 = pick(m2, g2 - b20 * t0 - b21 * t1, t2)
+    more = 1.0 + damping
+    b00, b11, b22 = pick(m0, more * b00, 1.0), pick(m1, more * b11, 1.0), pick(m2, more * b22, 1.0)
+    b10, b20, b21 = pick(m1 & m0, b10, 0.0), pick(m2 & m0, b20, 0.0), pick(m2 & m1, b21, 0.0)
     # L D L', then forward and back
-    l10, l20 = b10 / b00, b20 / b00
-    d1 = b11 - l10 * b10
-    d1 = d1 if d1 > 1e-14 * b11 else 1e-14 * b11
-    l21 = (b21 - l20 * b10) / d1
-    d2 = b22 - l20 * b20 - l21 * l21 * d1
-    d2 = d2 if d2 > 1e-14 * b22 else 1e-14 * b22
-    z1 -= l10 * z0
-    z2 = (z2 - l20 * z0 - l21 * z1) / d2
-    z1 = z1 / d1 - l21 * z2
-    to[0], to[1], to[2] = z0 / b00 - l10 * z1 - l20 * z2, z1, z2
+    inverse = 1.0 / b00
+    l10, l20 = b10 * inverse, b20 * inverse
+    d1 = 1.0 / most(b11 - l10 * b10, 1e-14 * b11)
+    l21 = (b21 - l20 * b10) * d1
+    z1 = z1 - l10 * z0
+    z2 = (z2 - l20 * z0 - l21 * z1) / most(b22 - l20 * b20 - l21 * (b21 - l20 * b10), 1e-14 * b22)
+    z1 = z1 * d1 - l21 * z2
+    return z0 * inverse - l10 * z1 - l20 * z2, z1, z2
 
 
-@compiled(IN_ORDER, inline=True)
-def _cut(by: float, x: float, lower: float, upper: float) -> float:
+@compiled(inline=True)
+def _cut(by: Floats, x: Floats, lower: float, upper: float) -> Floats:
     """The step, no longer than 2 + |x|/2 and not beyond the bounds."""
-    far = 2.0 + 0.5 * abs(x)
-    by = min(max(by, -far), far)
-    return min(max(x + by, lower), upper) - x
+    far = 2.0 + 0.5 * size(x)
+    by = least(most(by, -far), far)
+    return least(most(x + by, lower), upper) - x
 
 
-@compiled(IN_ORDER, inline=True)
-def _step(
-    nx: int, damping: float, x: Floats, lower: Floats, upper: Floats, point: Floats, bend: Floats, to: Floats
-) -> float:
-    """Write the coordinates after one damped step to ``to``; returns the fall of the SSE that the slopes promise."""
-    m0 = _moves(0, nx, x, lower, upper, point, bend)
-    m1 = _moves(1, nx, x, lower, upper, point, bend)
-    m2 = _moves(2, nx, x, lower, upper, point, bend)
-    to[0] = to[1] = to[2] = 0.0
-    for attempt in range(2):
-        _solve(damping, m0, m1, m2, point, bend, to)
-        worst, most = -1, 1.0 + 1e-9
-        for i in range(nx):
-            allowed = abs(_cut(to[i], x[i], lower[i], upper[i]))
-            if abs(to[i]) > most * allowed:
-                worst, most = i, abs(to[i]) / (allowed + 1e-300)
-        if worst < 0 or attempt > 0:
-            break
+@compiled(inline=True)
+def _beyond(by: Floats, cut: Floats) -> Floats:
+    """How many times longer a step is than what is allowed of it; 0 where it is allowed."""
+    ratio = size(by) / (size(cut) + 1e-300)
+    return pick(ratio > 1.0 + 1e-9, ratio, 0.0)
+
+
+@compiled(inline=True)
+def _moves(x: Floats, lower: float, upper: float, slope: Floats, bend: Floats) -> Truths:
+    """False for a coordinate that moves nothing, as one that is not there, or is pressed to its bound and stays."""
+    return (bend > 0.0) & ~(((x <= lower) & (slope < 0.0)) | ((x >= upper) & (slope > 0.0)))
+
+
+@compiled()
+def _step(nx: int, lower: Floats, upper: Floats, width: int, work: Floats) -> Floats:
+    """Write the coordinates after one damped step as those to try; returns the fall of the SSE that slopes promise."""
+    base, zero = PARTS * width, every(0.0)
+    here, damping = base + _HERE, read(work, base + _DAMPING)
+    x0, x1, x2 = read(work, base + _X), read(work, base + _X + 1), read(work, base + _X + 2)
+    m0 = _moves(x0, lower[0], upper[0], read(work, here + _SLOPE), read(work, here + _BEND))
+    m1 = _moves(x1, lower[1], upper[1], read(work, here + _SLOPE + 1), read(work, here + _BEND + 2))
+    m2 = _moves(x2, lower[2], upper[2], read(work, here + _SLOPE + 2), read(work, here + _BEND + 5))
+    t0, t1, t2 = _solve(damping, m0, m1, m2, (zero, zero, zero), here, work)
+    c0, c1, c2 = (
+        _cut(t0, x0, lower[0], upper[0]),
+        _cut(t1, x1, lower[1], upper[1]),
+        _cut(t2, x2, lower[2], upper[2]),
+    )
+    r0, r1, r2 = _beyond(t0, c0), _beyond(t1, c1), _beyond(t2, c2)
+    farthest = most(r0, most(r1, r2))
+    bent = farthest > 0.0
+    if which(bent):
         # The one that goes farthest beyond what is allowed goes that far, and the others follow it.
-        by = _cut(to[worst], x[worst], lower[worst], upper[worst])
-        to[0] = to[1] = to[2] = 0.0
-        to[worst] = by
-        m0, m1, m2 = m0 * (worst != 0), m1 * (worst != 1), m2 * (worst != 2)
-    promised = 0.0
-    for i in range(nx):
-        to[i] = _cut(to[i], x[i], lower[i], upper[i])
-        promised += to[i] * (2.0 * point[i + 1] - to[i] * bend[i, i])
-        for k in range(i):
-            promised -= 2.0 * to[i] * to[k] * bend[i, k]
-    for i in range(nx):
-        to[i] += x[i]
+        w0 = bent & (r0 >= farthest)
+        w1 = bent & ~w0 & (r1 >= farthest)
+        w2 = bent & ~w0 & ~w1
+        to = pick(w0, c0, 0.0), pick(w1, c1, 0.0), pick(w2, c2, 0.0)
+        s0, s1, s2 = _solve(damping, m0 & ~w0, m1 & ~w1, m2 & ~w2, to, here, work)
+        t0, t1, t2 = pick(bent, s0, t0), pick(bent, s1, t1), pick(bent, s2, t2)
+        c0, c1, c2 = (
+            _cut(t0, x0, lower[0], upper[0]),
+            _cut(t1, x1, lower[1], upper[1]),
+            _cut(t2, x2, lower[2], upper[2]),
+        )
+    write(work, base + AT, x0 + c0)
+    write(work, base + AT + 1, x1 + c1)
+    write(work, base + AT + 2, x2 + c2)
+    g0, g1, g2 = read(work, here + _SLOPE), read(work, here + _SLOPE + 1), read(work, here + _SLOPE + 2)
+    at = here + _BEND
+    promised = c0 * (2.0 * g0 - c0 * read(work, at))
+    if nx > 1:
+        promised = promised + c1 * (2.0 * g1 - c1 * read(work, at + 2) - 2.0 * c0 * read(work, at + 1))
+    if nx > 2:
+        across = c0 * read(work, at + 3) + c1 * read(work, at + 4)
+        promised = promised + c2 * (2.0 * g2 - c2 * read(work, at + 5) - 2.0 * across)
     return promised
 
 
-@compiled(IN_ORDER, inline=True)
-def _accept(nx: int, to: Floats, x: Floats, state: Floats) -> None:
-    """Make the trial the state: coordinates, factor and gradient, Gauss–Newton matrix."""
-    for i in range(nx):
-        x[i] = to[i]
-    for i in range(4):
-        state[i] = state[4 + i]
-    for i in range(9):
-        state[8 + i] = state[17 + i]
+@compiled()
+def _judge(width: int, work: Floats) -> Truths:
+    """Make the trial the state where it is no worse, and steer the damping; true where a search ends."""
+    base = PARTS * width
+    sse, trial = read(work, base + _HERE + _SSE), read(work, base + _TRIAL + _SSE)
+    promised, before = read(work, base + _PROMISED), read(work, base + _BEFORE)
+    damping, taken = read(work, base + _DAMPING), read(work, base + _TAKEN)
+    better = trial <= sse
+    # What is left, were the promises to go on falling as they do: long valleys converge slowly.
+    rate = pick(before > 0.0, least(promised / before, _SLOWEST), _SLOWEST)
+    last = (taken > 0.0) & (promised >= 0.0) & (promised <= _DONE * (1.0 - rate) * sse)
+    share = pick(promised > 0.0, (sse - trial) / promised, 0.5)  # below 0 a bound cut the step
+    again = last & (damping > _UNDAMPED)  # a damped step promises little in a long valley, too
+    kept = pick(share > 0.75, 0.05, pick(share > 0.25, every(1.0), 3.0))
+    trusted = pick(again, _UNDAMPED, most(damping * kept, 1e-12))
+    refused = damping * 8.0
+    write(work, base + _DAMPING, pick(better, trusted, refused))
+    write(work, base + _BEFORE, pick(better, promised, before))
+    for i in range(3):
+        write(work, base + _X + i, pick(better, read(work, base + AT + i), read(work, base + _X + i)))
+    for i in range(12):
+        at = base + _TRIAL + i
+        write(work, at + _MOVED, pick(better, read(work, at), read(work, at + _MOVED)))
+    reached = read(work, base + _TRIAL + _REACHED)
+    ended = (last & ~again) | (reached < _ESCAPED) | (trial <= read(work, base + _FLOOR))
+    return (better & ended) | (~better & ((taken <= 0.0) | (refused > 1e12)))
 
 
-@compiled(IN_ORDER, inline=True)
-def _same(nx: int, x: Floats, best: Floats) -> bool:
-    """Whether two places are so close in every coordinate that their searches are one."""
-    apart = 0.0
-    for i in range(nx):
-        apart = max(apart, abs(x[i] - best[i]))
-    return apart < _SAME
+@compiled()
+def _advance(task: _Task, n: int, width: int, work: Floats) -> tuple[int, int]:
+    """One step of all searches; the lanes where one ends, and where it is given up.
 
-
-@compiled(IN_ORDER)
-def _search(
-    curve: tuple[int, int, bool, int, float, Floats, Floats],
-    y: Floats,
-    held: float,
-    lower: Floats,
-    upper: Floats,
-    bar: float,
-    best: Floats,
-    x: Floats,
-    work: Floats,
-) -> tuple[float, float, float]:
-    """Levenberg–Marquardt from ``x``, which it moves; returns SSE, factor and the share reached at the last age.
-
-    The SSE is infinite where the search ran into that of ``best``, or can no longer come under ``bar``.
+    It is where it ran into the best before it, or can no longer come under it.
     """
-    kind, nx, increments, n, step, u, log_u = curve
-    width, damping, sse, promised, before, reached = len(u), 1e-4, np.inf, 0.0, 0.0, 1.0
-    here, trial, to = work[10, :4], work[10, 4:8], work[11]
-    bend, trial_bend = work[10, 8:17].reshape(3, 3), work[10, 17:26].reshape(3, 3)
-    floor = 1e-30 * _dot(y, y, width)
-    for i in range(nx):
-        to[i] = x[i]
-    for taken in range(MAX_STEPS):
-        trial_reached = write_curve(kind, nx, increments, n, step, u, log_u, to, work)
-        trial_sse = _products(nx, width, y, held, work, trial, trial_bend)
-        if trial_sse <= sse:
-            # What is left, were the promises to go on falling as they do: long valleys converge slowly.
-            rate = min(promised / before, _SLOWEST) if before > 0.0 else _SLOWEST
-            last = taken > 0 and 0.0 <= promised <= _DONE * (1.0 - rate) * sse
-            before = promised
-            share = (sse - trial_sse) / promised if promised > 0.0 else 0.5  # below 0 a bound cut the step
-            if last and damping > _UNDAMPED:  # a damped step promises little in a long valley, too
-                last, damping = False, _UNDAMPED
-            else:
-                damping = max(damping * (0.05 if share > 0.75 else (1.0 if share > 0.25 else 3.0)), 1e-12)
-            sse, reached = trial_sse, trial_reached
-            _accept(nx, to, x, work[10])
-            if last or reached < _ESCAPED or sse <= floor:
-                break
-        else:
-            damping *= 8.0
-            if taken == 0 or damping > 1e12:
-                break
-        promised = _step(nx, damping, x, lower, upper, here, bend, to)
-        if not abs(promised) > 1e-15 * sse:
-            break
-        doubted = promised > 0.0 and taken >= _PATIENCE[nx - 1] and damping < 0.1
-        if doubted and (sse - _DOUBTFUL * promised > bar or _same(nx, x, best)):
-            return np.inf, here[0], reached
-    return sse, here[0], reached
+    kind, nx, increments, lower, upper = task
+    base = PARTS * width
+    write_curve(kind, n, width, work)
+    write(work, base + _TRIAL + _REACHED, _compared(nx + 1, increments, n, width, work))
+    _products(nx, n, width, work)
+    ended = _judge(width, work)
+    promised = _step(nx, lower, upper, width, work)
+    sse, taken = read(work, base + _HERE + _SSE), read(work, base + _TAKEN)
+    write(work, base + _PROMISED, promised)
+    write(work, base + _TAKEN, taken + 1.0)
+    ended = ended | ~(size(promised) > 1e-15 * sse) | (taken >= MAX_STEPS - 1.0)
+    apart = size(read(work, base + _X) - read(work, base + _BEST))
+    for i in range(1, nx):
+        apart = most(apart, size(read(work, base + _X + i) - read(work, base + _BEST + i)))
+    hopeless = (sse - _DOUBTFUL * promised > read(work, base + _BAR)) | (apart < _SAME)
+    doubted = (promised > 0.0) & (taken >= _PATIENCE[nx - 1]) & (read(work, base + _DAMPING) < 0.1)
+    return which(ended), which(doubted & hopeless & ~ended)
 
 
-@compiled(IN_ORDER)
-def _table(
-    kind: int,
-    nx: int,
-    increments: bool,
-    n: int,
-    step: float,
-    u: Floats,
-    log_u: Floats,
-    grid: Floats,
-    work: Floats,
-    table: Floats,
-    power: Floats,
-) -> None:
-    """The curves of all starts at the ages of one pattern, (points, starts), and their sums of squares."""
-    for g in range(len(grid)):
-        write_curve(kind, nx, increments, n, step, u, log_u, grid[g], work)
-        power[g] = _dot(work[0], work[0], len(u))
-        for j in range(n):
-            table[j, g] = work[0, j]
-
-
-@compiled(IN_ORDER)
-def _gram(
-    kind: int,
-    nx: int,
-    increments: bool,
-    n: int,
-    step: float,
-    u: Floats,
-    log_u: Floats,
-    x: Floats,
-    factor: float,
-    work: Floats,
-    gram: Floats,
-) -> None:
-    """Inner products of the slopes by factor and coordinates, (1 + n, 1 + n)."""
-    write_curve(kind, nx, increments, n, step, u, log_u, x, work)
-    for i in range(nx + 1):
-        for k in range(i + 1):
-            product = _dot(work[i], work[k], len(u))
-            product *= (factor if i > 0 else 1.0) * (factor if k > 0 else 1.0)
-            gram[i, k] = gram[k, i] = product
-
-
-@compiled(IN_ORDER)
-def _lowest(surface: Floats, sides: Integers, likely: float, picked: Integers, low: Floats) -> int:
-    """Numbers and values of the lowest local minima over up to three axes, in rising order; their count.
-
-    Minima over ``likely`` times the lowest value are left out, and cost nothing.
-    """
-    found, least, along = 0, np.inf, sides[2]
-    for g in range(len(surface)):
-        least = surface[g] if surface[g] < least else least
-    top = max(likely * least, 1e-12) if least < np.inf else -1.0  # a perfect fit is 0 but for rounding
-    for g in range(len(surface)):
-        here = surface[g]
-        # The neighbour on the line first: half are refused by it alone.
-        if here > top or (g > 0 and surface[g - 1] < here and g % along > 0):
-            continue
-        if not _is_minimum(surface, sides, g) or (found == len(picked) and low[found - 1] <= here):
-            continue
-        found = min(found + 1, len(picked))
-        at = found - 1
-        while at > 0 and low[at - 1] > here:
-            picked[at], low[at] = picked[at - 1], low[at - 1]
-            at -= 1
-        picked[at], low[at] = g, here
-    return found
-
-
-@compiled(IN_ORDER)
-def _is_minimum(surface: Floats, sides: Integers, g: int) -> bool:
-    """Whether no neighbour along any axis, corners included, is lower."""
-    across, along, here = sides[1] * sides[2], sides[2], surface[g]
-    a, b, c = g // across, g // along % sides[1], g % along
-    if c < along - 1 and surface[g + 1] < here:
-        return False
-    first, last = max(c - 1, 0), min(c + 2, along)
-    for i in range(max(a - 1, 0), min(a + 2, sides[0])):
-        for j in range(max(b - 1, 0), min(b + 2, sides[1])):
-            line = i * across + j * along
-            for k in range(line + first, line + last):
-                if surface[k] < here:
-                    return False
-    return True
-
-
-@compiled(REORDERED)
-def _surface(n: int, y: Floats, held: float, table: Floats, power: Floats, out: Floats) -> None:
-    """Sums of squares of one series from all starts: its share of the matrix product."""
+@compiled()
+def _place_series(lane: int, row: int, pattern: int, nx: int, ages: tuple, series: tuple, width: int, work: Floats) -> None:
+    """Put a series, and the ages it was observed at, to a lane."""
+    u, log_u, count, step = ages
+    y, _, held, bar = series
+    at = PARTS * width * LANES + lane
     total = 0.0
-    for g in range(len(out)):
-        out[g] = 0.0
-    for j in range(n):
-        total += y[j] * y[j]
-        for g in range(len(out)):
-            out[g] += y[j] * table[j, g]
-    for g in range(len(out)):
-        if held < 0.0:
-            product = out[g] if out[g] > 0.0 else 0.0
-            out[g] = total - product * product / power[g]
-        else:
-            out[g] = total + held * (held * power[g] - 2.0 * out[g])
-        out[g] = out[g] if out[g] < np.inf else np.inf
+    for j in range(width):
+        work[(Y * width + j) * LANES + lane] = y[row, j]
+        total += y[row, j] * y[row, j]
+    if pattern >= 0:
+        for j in range(width):
+            work[(4 * width + j) * LANES + lane] = u[pattern, j]
+            work[(5 * width + j) * LANES + lane] = log_u[pattern, j]
+        work[at + STEP * LANES], work[at + FIRST * LANES] = step[pattern], u[pattern, 0]
+        work[at + _COUNT * LANES] = count[pattern]
+    work[at + _HELD * LANES], work[at + _BAR * LANES], work[at + _FLOOR * LANES] = held[row], bar[row], 1e-30 * total
+    for i in range(3):
+        work[at + (_BEST + i) * LANES] = np.inf
 
 
-@compiled(IN_ORDER)
+@compiled()
+def _place_start(lane: int, x: Floats, width: int, work: Floats) -> None:
+    """Put the start of a search to a lane."""
+    at = PARTS * width * LANES + lane
+    for i in range(len(x)):
+        work[at + (AT + i) * LANES] = x[i]
+    for i in range(3):
+        work[at + (_X + i) * LANES] = work[at + (AT + i) * LANES]
+    for i in range(12):
+        work[at + (_HERE + i) * LANES] = 0.0
+    work[at + (_HERE + _SSE) * LANES] = np.inf
+    work[at + _DAMPING * LANES] = 1e-4
+    work[at + _PROMISED * LANES] = work[at + _BEFORE * LANES] = work[at + _TAKEN * LANES] = 0.0
+
+
+@compiled()
+def _take_result(lane: int, given_up: bool, width: int, work: Floats, x: Floats) -> tuple[float, float, float]:
+    """Coordinates to ``x``; SSE, factor and share reached of a search that has ended; the bar is lowered to it."""
+    at = PARTS * width * LANES + lane
+    for i in range(len(x)):
+        x[i] = work[at + (_X + i) * LANES]
+    here = at + _HERE * LANES
+    sse = np.inf if given_up else work[here + _SSE * LANES]
+    if sse < work[at + _BAR * LANES]:
+        work[at + _BAR * LANES] = sse
+        for i in range(len(x)):
+            work[at + (_BEST + i) * LANES] = x[i]
+    return sse, work[here + _FACTOR * LANES], work[here + _REACHED * LANES]
+
+
+@compiled()
+def _next(lane: int, at: Integers, nx: int, ages: tuple, series: tuple, x: Floats, sse: Floats, work: Floats) -> bool:
+    """Give a lane its next start, of its series or of the next one; false where there is none left.
+
+    ``at`` (4, lanes): row and start of every lane, its pattern, and first in the last line the next row.
+    """
+    y, patterns, _, bar = series
+    width, starts = y.shape[1], x.shape[1]
+    hopeful = _HOPEFUL[nx - 1]
+    row, c = at[0, lane], at[1, lane] + 1
+    while True:
+        if row < 0 or c >= starts:
+            row, c = at[3, 0], 0
+            if row >= len(y):
+                at[0, lane], at[1, lane] = -1, starts
+                return False
+            at[3, 0] += 1
+            same = patterns[row] == at[2, lane]
+            _place_series(lane, row, -1 if same else patterns[row], nx, ages, series, width, work)
+            at[2, lane] = patterns[row]
+        limit = work[(PARTS * width + _BAR) * LANES + lane]
+        limit = hopeful * (limit if limit > 1e-14 else 1e-14)
+        if sse[row, c] < np.inf and sse[row, c] <= limit:
+            _place_start(lane, x[row, c], width, work)
+            at[0, lane], at[1, lane] = row, c
+            return True
+        sse[row, c] = np.inf
+        c += 1
+
+
+@compiled()
 def _searches(
-    curve: tuple[int, int, bool, int, float, Floats, Floats],
-    found: int,
-    y: Floats,
-    held: float,
-    lower: Floats,
-    upper: Floats,
-    bar: float,
+    task: _Task,
+    ages: tuple,
+    series: tuple,
     x: Floats,
     factor: Floats,
     sse: Floats,
     reached: Floats,
     work: Floats,
 ) -> None:
-    """Search from every start of one series, each knowing the best before it; ``sse`` is that of the starts."""
-    best = work[10, 28:31]
-    for i in range(3):
-        best[i] = np.inf
-    for c in range(found):
-        if sse[c] > _HOPEFUL[len(lower) - 1] * max(bar, 1e-14):
-            sse[c] = np.inf
-            continue
-        sse[c], factor[c], reached[c] = _search(curve, y, held, lower, upper, bar, best, x[c], work)
-        if sse[c] < bar:
-            bar = sse[c]
-            for i in range(len(lower)):
-                best[i] = x[c, i]
+    """Search from every start of all series, each knowing the best before it; ``sse`` is that of the starts."""
+    nx, count, width = task[1], ages[2], series[0].shape[1]
+    at = np.zeros((4, LANES), np.intp)
+    for lane in range(LANES):
+        at[0, lane] = at[2, lane] = -1
+    busy = 0
+    for lane in range(LANES):
+        if _next(lane, at, nx, ages, series, x, sse, work):
+            busy |= 1 << lane
+    while busy:
+        n = at[3, 1]
+        for lane in range(LANES):
+            if busy >> lane & 1:
+                n = max(n, count[at[2, lane]])
+        changed = 0
+        while not changed:
+            ended, given_up = _advance(task, n, width, work)
+            changed = (ended | given_up) & busy
+        for lane in range(LANES):
+            if changed >> lane & 1:
+                row, c = at[0, lane], at[1, lane]
+                sse[row, c], factor[row, c], reached[row, c] = _take_result(
+                    lane, (given_up >> lane & 1) > 0, width, work, x[row, c]
+                )
+                if not _next(lane, at, nx, ages, series, x, sse, work):
+                    busy &= ~(1 << lane)
+
+
+@compiled()
+def _table(task: _Task, pattern: int, ages: tuple, grid: Floats, width: int, work: Floats, table: Floats) -> None:
+    """The curves of all starts at the ages of one pattern, one line a start, and at its end their sums of squares."""
+    kind, nx, increments, _, _ = task
+    u, log_u, count, step = ages
+    n, base = count[pattern], PARTS * width
+    for j in range(n):
+        write(work, 4 * width + j, every(u[pattern, j]))
+        write(work, 5 * width + j, every(log_u[pattern, j]))
+    write(work, base + STEP, every(step[pattern]))
+    write(work, base + FIRST, every(u[pattern, 0]))
+    write(work, base + _COUNT, every(float(n)))
+    for g in range(0, len(grid), LANES):
+        many = min(LANES, len(grid) - g)
+        for lane in range(LANES):
+            for i in range(nx):
+                work[(base + AT + i) * LANES + lane] = grid[min(g + lane, len(grid) - 1), i]
+        write_curve(kind, n, width, work)
+        _compared(1, increments, n, width, work)
+        power = every(0.0)
+        for j in range(n):
+            power = power + read(work, j) * read(work, j)
+        write(work, n, power)
+        for lane in range(many):
+            for j in range(n + 1):
+                table[g + lane, j] = work[j * LANES + lane]
+
+
+@compiled()
+def _surfaces(n: int, grid: int, held: Floats, width: int, work: Floats, table: Floats, surface: Floats) -> Floats:
+    """Sums of squares of the series of all lanes from all starts, and the least: their share of the matrix product."""
+    total, lowest = every(0.0), every(np.inf)
+    for j in range(n):
+        total = total + read(work, Y * width + j) * read(work, Y * width + j)
+    free = held < 0.0
+    for g in range(0, grid, 4):  # the table has lines enough
+        a = b = c = d = every(0.0)
+        for j in range(n):
+            y = read(work, Y * width + j)
+            a, b = a + y * table[g, j], b + y * table[g + 1, j]
+            c, d = c + y * table[g + 2, j], d + y * table[g + 3, j]
+        write(surface, g, a)
+        write(surface, g + 1, b)
+        write(surface, g + 2, c)
+        write(surface, g + 3, d)
+    for g in range(grid):
+        product, power = read(surface, g), table[g, n]
+        inverse = 1.0 / power if power > _ESCAPED * _ESCAPED else 0.0
+        inside = most(product, 0.0)
+        sse = pick(free, total - inside * inside * inverse, total + held * (held * power - 2.0 * product))
+        sse = pick(sse < np.inf, sse, np.inf)
+        lowest = least(sse, lowest)
+        write(surface, g, sse)
+    return lowest
+
+
+@compiled()
+def _is_minimum(surface: Floats, sides: Integers, g: int, lane: int) -> bool:
+    """Whether no neighbour along any axis, corners included, is lower."""
+    across, along, here = sides[1] * sides[2], sides[2], surface[g * LANES + lane]
+    a, b, c = g // across, g // along % sides[1], g % along
+    first, last = max(c - 1, 0), min(c + 2, along)
+    for i in range(max(a - 1, 0), min(a + 2, sides[0])):
+        for j in range(max(b - 1, 0), min(b + 2, sides[1])):
+            line = i * across + j * along
+            for k in range(line + first, line + last):
+                if surface[k * LANES + lane] < here:
+                    return False
+    return True
+
+
+@compiled()
+def _lowest(
+    surface: Floats, sides: Integers, top: Floats, row: int, many: int, grid: Floats, x: Floats, sse: Floats
+) -> None:
+    """Starts and values of the lowest local minima over up to three axes, in rising order, for the rows of all lanes.
+
+    Minima over ``top`` are left out, and cost little.
+    """
+    kept, along = x.shape[1], sides[2]
+    for g in range(len(grid)):
+        here = read(surface, g)
+        low = here <= top
+        # The neighbours on the line first: most are refused by them alone.
+        if g % along > 0:
+            low = low & (here <= read(surface, g - 1))
+        if g % along < along - 1:
+            low = low & (here <= read(surface, g + 1))
+        found = which(low) & ((1 << many) - 1)
+        while found:
+            lane = 0
+            while not found >> lane & 1:
+                lane += 1
+            found &= found - 1
+            r, value = row + lane, surface[g * LANES + lane]
+            if value < sse[r, kept - 1] and _is_minimum(surface, sides, g, lane):
+                at = kept - 1
+                while at > 0 and sse[r, at - 1] > value:
+                    sse[r, at] = sse[r, at - 1]
+                    for i in range(grid.shape[1]):
+                        x[r, at, i] = x[r, at - 1, i]
+                    at -= 1
+                sse[r, at] = value
+                for i in range(grid.shape[1]):
+                    x[r, at, i] = grid[g, i]
+
+
+@compiled()
+def _starts(task: _Task, ages: tuple, series: tuple, where: tuple, x: Floats, sse: Floats, work: Floats) -> None:
+    """Write the best starts of the grid to ``x`` and their SSE, infinite where there are fewer."""
+    y, pattern, held, _ = series
+    grid, sides = where
+    width, count = y.shape[1], ages[2]
+    table = np.zeros((len(grid) + 4, width + 1))
+    surface = np.empty((len(grid) + 4) * LANES)
+    row, at = 0, -1
+    while row < len(y):
+        p = pattern[row]
+        if p != at:
+            _table(task, p, ages, grid, width, work, table)
+            at = p
+        n, many = count[p], at - p
+        while many < LANES and row + many < len(y) and pattern[row + many] == p:
+            for j in range(n):
+                work[(Y * width + j) * LANES + many] = y[row + many, j]
+            work[(PARTS * width + _HELD) * LANES + many] = held[row + many]
+            many += 1
+        lowest = _surfaces(n, len(grid), read(work, PARTS * width + _HELD), width, work, table, surface)
+        top = most(lowest * _LIKELY[task[1] - 1], 1e-12)  # a perfect fit is 0 but for rounding
+        _lowest(surface, sides, pick(lowest < np.inf, top, -1.0), row, many, grid, x, sse)
+        row += many
+
+
+@compiled()
+def _gram(task: _Task, ages: tuple, series: tuple, x: Floats, factor: Floats, gram: Floats, work: Floats) -> None:
+    """Inner products of the slopes by factor and coordinates, (rows, 1 + n, 1 + n)."""
+    kind, nx, increments, _, _ = task
+    y, pattern, _, _ = series
+    width, count = y.shape[1], ages[2]
+    for first in range(0, len(y), LANES):
+        n = count[pattern[first]]
+        for lane in range(LANES):
+            row = min(first + lane, len(y) - 1)
+            n = max(n, count[pattern[row]])
+            _place_series(lane, row, pattern[row], nx, ages, series, width, work)
+            _place_start(lane, x[row, 0], width, work)
+        write_curve(kind, n, width, work)
+        _compared(nx + 1, increments, n, width, work)
+        for i in range(nx + 1):
+            for k in range(i + 1):
+                product = every(0.0)
+                for j in range(n):
+                    product = product + read(work, i * width + j) * read(work, k * width + j)
+                write(work, PARTS * width + _TRIAL, product)
+                for lane in range(min(LANES, len(y) - first)):
+                    by = factor[first + lane, 0]
+                    value = work[(PARTS * width + _TRIAL) * LANES + lane]
+                    value *= (by if i > 0 else 1.0) * (by if k > 0 else 1.0)
+                    gram[first + lane, i, k] = gram[first + lane, k, i] = value
 
 
 def _stamp() -> str:
@@ -376,7 +545,8 @@ def _kept(stamp: str) -> Callable[..., int]:
 
     @numba.njit(cache=True, nogil=True, error_model="numpy")
     def run(
-        task: tuple[int, bool, Floats, Integers, Floats, Floats],
+        task: _Task,
+        where: tuple[Floats, Integers],
         ages: tuple[Floats, Floats, Integers, Floats],
         series: tuple[Floats, Integers, Floats, Floats],
         what: int,
@@ -386,43 +556,13 @@ def _kept(stamp: str) -> Callable[..., int]:
         reached: Floats,
         gram: Floats,
     ) -> int:
-        kind, increments, grid, sides, lower, upper = task
-        u, log_u, count, step = ages
-        y, pattern, held, bar = series
-        nx, width = len(lower), y.shape[1]
-        work = np.zeros((12, max(width, _SCRATCH)))
-        table, power, surface = np.empty((width, len(grid))), np.empty(len(grid)), np.empty(len(grid))
-        picked, at = np.zeros(x.shape[1], np.intp), -1
-        for row in range(len(y)):
-            p = pattern[row]
-            n, found = count[p], x.shape[1]
-            if what == _PRODUCTS:
-                _gram(kind, nx, increments, n, step[p], u[p], log_u[p], x[row, 0], factor[row, 0], work, gram[row])
-                continue
-            if what == _FROM_GRID:
-                if p != at:
-                    _table(kind, nx, increments, n, step[p], u[p], log_u[p], grid, work, table, power)
-                    at = p
-                _surface(n, y[row], held[row], table, power, surface)
-                found = _lowest(surface, sides, _LIKELY[nx - 1], picked, sse[row])
-                for c in range(found):
-                    for i in range(nx):
-                        x[row, c, i] = grid[picked[c], i]
-            curve = (kind, nx, increments, n, step[p], u[p], log_u[p])
-            _searches(
-                curve,
-                found,
-                y[row],
-                held[row],
-                lower,
-                upper,
-                bar[row],
-                x[row],
-                factor[row],
-                sse[row],
-                reached[row],
-                work,
-            )
+        work = np.zeros((PARTS * series[0].shape[1] + _ROWS) * LANES)
+        if what == _PRODUCTS:
+            _gram(task, ages, series, x, factor, gram, work)
+            return len(stamp)
+        if what == _FROM_GRID:
+            _starts(task, ages, series, where, x, sse, work)
+        _searches(task, ages, series, x, factor, sse, reached, work)
         return len(stamp)
 
     return run
@@ -437,7 +577,7 @@ def minima(
     """As :func:`longwave.models.curve_solver.minima`."""
     n, nx = len(rows), len(shape.lower)
     kept = shape.kept if starts is None else starts.shape[1]
-    x = np.empty((n, kept, nx)) if starts is None else starts.copy()
+    x = np.zeros((n, kept, nx)) if starts is None else np.array(starts)
     found = Minima(
         x, np.full((n, kept), np.nan), np.full((n, kept), np.inf if starts is None else 0.0), np.zeros((n, kept))
     )
@@ -451,7 +591,7 @@ def information(shape: Shape, problem: Problem, rows: Integers, x: Floats, facto
     gram = np.empty((len(rows), x.shape[1] + 1, x.shape[1] + 1))
     nothing = np.empty((0, 1))
     ends = Minima(np.ascontiguousarray(x)[:, None], np.ascontiguousarray(factor)[:, None], nothing, nothing)
-    _call(_PRODUCTS, shape, problem, rows, np.empty(0), ends, gram)
+    _call(_PRODUCTS, shape, problem, rows, np.zeros(len(rows)), ends, gram)
     return gram
 
 
@@ -459,12 +599,15 @@ def _call(what: int, shape: Shape, problem: Problem, rows: Integers, bar: Floats
     """Hand a task to the compiled code, which fills ``ends`` or ``gram``."""
     nx = len(shape.lower)
     sides = np.ones(3, dtype=np.intp)
-    sides[:nx] = shape.starts.shape[:-1]
+    sides[-nx:] = shape.starts.shape[:-1]
+    lower, upper = np.zeros(3), np.zeros(3)
+    lower[:nx], upper[:nx] = shape.lower, shape.upper
     held = np.full(len(rows), -1.0) if problem.ceiling is None else problem.ceiling[rows]
     _run(
-        (shape.kind, problem.increments, shape.starts.reshape(-1, nx), sides, shape.lower, shape.upper),
+        (shape.kind, nx, problem.increments, lower, upper),
+        (shape.starts.reshape(-1, nx), sides),
         (problem.u, problem.log_u, problem.count, problem.step),
-        (problem.y[rows], problem.pattern[rows], held, bar),
+        (problem.y if len(rows) == len(problem.y) else problem.y[rows], problem.pattern[rows], held, bar),
         what,
         *(ends.x, ends.factor, ends.sse, ends.reached),
         gram,

@@ -14,7 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 from longwave.models.curve_fit import (
+    ENDLESS,
     INFINITE_CEILING,
+    OK,
+    ON_BOUND,
     Fitted,
     Solution,
     covariance_of,
@@ -142,15 +145,15 @@ def _identified(
     if task.ceiling is not None:
         stuck |= best.factor >= task.ceiling * (1 - 1e-12)
         factor = np.minimum(factor, ceiling if ceiling is not None else np.inf)
-    status = np.where(endless, "no_finite_ceiling", np.where(stuck, "on_bound", "ok")).astype("<U17")
+    status = np.where(endless, ENDLESS, np.where(stuck, ON_BOUND, OK)).astype(np.int8)
     natural, by_x = family.natural(best.x, scale, last)
     named = np.column_stack([np.where(endless, np.inf, factor), natural, start])
     n = named.shape[1]
     change = np.zeros((len(size), n, n))
     change[:, 0, 0], change[:, 1:-1, 1:-1], change[:, -1, -1] = size, by_x, 1.0
     covariance = covariance_of(gram, best.sse, task.count - n, change)
-    covariance[status != "ok"] = np.nan
-    status[(status == "ok") & np.isnan(covariance[:, 0, 0])] = "on_bound"
+    covariance[status != OK] = np.nan
+    status[(status == OK) & np.isnan(covariance[:, 0, 0])] = ON_BOUND
     limiting = np.zeros(len(size), np.bool_)
     return Fitted(Solution(best.x, factor, best.sse * size**2, limiting, last, scale, start), named, covariance, status)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from longwave.models import curve_fit
-from longwave.models.curve_fit import Fitted, Solution
+from longwave.models.curve_fit import NO_GROWTH, OK, STATUSES, TOO_FEW, Fitted, Solution
 from longwave.models.curve_shapes import Floats
 from longwave.models.families import FAMILIES, Family
 from numpy.typing import ArrayLike, NDArray
@@ -173,6 +173,9 @@ def checked_levels(levels: ArrayLike, n_years: int, ceiling: float) -> Floats:
     data = np.asarray(levels, dtype=np.float64)
     if data.ndim != 2 or data.shape[1] != n_years:
         raise ValueError(f"levels must be (n_series, {n_years}) as there are {n_years} ages, not {data.shape}")
+    lowest, highest = np.fmin.reduce(data, axis=None, initial=0.0), np.fmax.reduce(data, axis=None, initial=0.0)
+    if lowest >= 0.0 and highest <= min(LARGEST_LEVEL, ceiling):
+        return data
     faults = {
         "is infinite": np.isinf(data),
         "is negative": data < 0,
@@ -197,21 +200,23 @@ def _checked_launch(launch: tuple[float, float] | None, family: Family) -> tuple
     return low, high
 
 
-def _unfit(data: Floats, ages: Floats, family: Family, free: int) -> NDArray[np.str_]:
-    """``too_few_points``, ``no_growth`` or, for the rows to be fitted with ``free`` parameters, ``ok``."""
-    seen = np.isfinite(data)
+def _unfit(data: Floats, ages: Floats, family: Family, free: int) -> NDArray[np.int8]:
+    """The numbers of ``too_few_points``, ``no_growth`` or, for the rows to be fitted with ``free`` parameters, ``ok``."""
     if not data.shape[1]:
-        return np.full(len(data), "too_few_points", dtype="<U17")
-    usable = (seen & (ages > 0)).sum(axis=1) if family.from_launch else seen.sum(axis=1)
+        return np.full(len(data), TOO_FEW, dtype=np.int8)
+    seen = np.isfinite(data)
     if seen.all():
+        count, usable = data.shape[1], int((ages > 0).sum()) if family.from_launch else data.shape[1]
+        few = np.full(len(data), count <= free or usable < free)
         rises = np.asarray(data[:, -1] > data[:, 0], dtype=np.bool_)
         rest = data[~rises]
         rises[~rises] = (rest[:, 1:] > np.minimum.accumulate(rest, axis=1)[:, :-1]).any(axis=1)
     else:
+        usable_ages = ages > 0 if family.from_launch else np.ones(len(ages), np.bool_)
+        few = (seen.sum(axis=1) <= free) | ((seen & usable_ages).sum(axis=1) < free)
         lowest = np.minimum.accumulate(np.where(seen, data, np.inf), axis=1)
         rises = np.asarray((np.where(seen, data, -np.inf)[:, 1:] > lowest[:, :-1]).any(axis=1))
-    few = (seen.sum(axis=1) <= free) | (usable < free)
-    return np.where(few, "too_few_points", np.where(rises, "ok", "no_growth")).astype("<U17")
+    return np.where(few, TOO_FEW, np.where(rises, OK, NO_GROWTH)).astype(np.int8)
 
 
 def fit_checked(
@@ -236,7 +241,7 @@ def fit_checked(
         fit = partial(curve_fit.fit_block, ages=ages, family=family, increments=increments, ceiling=ceiling)
     fitted = Fitted.nothing(len(data), len(names), len(family.parameters) - 1)
     fitted.status[:] = _unfit(data, since, family, len(names))
-    rows = np.flatnonzero(fitted.status == "ok")
+    rows = np.flatnonzero(fitted.status == OK)
     fitted = curve_fit.by_blocks(data, rows, fit, fitted, threads)
     errors = np.sqrt(np.diagonal(fitted.covariance, axis1=1, axis2=2))
     return CurveFits(
@@ -246,7 +251,7 @@ def fit_checked(
         params=dict(zip(names, fitted.named.T.copy(), strict=True)),
         std_errors=dict(zip(names, errors.T.copy(), strict=True)),
         sse=fitted.solution.sse,
-        status=fitted.status,
+        status=np.array(STATUSES)[fitted.status],
         covariance=fitted.covariance,
         launch=("estimated" if launch else "given") if family.from_launch else "none",
         _solution=fitted.solution,
