@@ -17,7 +17,6 @@ from longwave.models.curve_lanes import (
     RANGE,
     Truths,
     compiled,
-    every,
     exponential,
     least,
     logarithm,

@@ -17,15 +17,12 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from llvmlite import ir
 from longwave.models.curve_shapes import Floats
-from numba.core import types
+from numba import extending
+from numba.core import cgutils, imputils, types, typing
 from numba.core.datamodel import models
-from numba.core.imputils import lower_builtin
-from numba.core.typing import signature
-from numba.core.typing.templates import ConcreteTemplate, infer_global
-from numba.extending import intrinsic, register_model
-from numba.np.arrayobj import make_array
+from numba.core.typing import templates
+from numba.np import arrayobj
 from numpy.typing import NDArray
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -33,28 +30,36 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 LANES = 8
 RANGE = 690.0  # e^690 is a finite double
 Truths = NDArray[np.bool_]
+Number = Floats | float
+
+# What numba offers to extensions carries no types.
+_api: Any = extending
+_ir: Any = vars(cgutils)["ir"]
+_lower: Any = imputils.lower_builtin
+_signature: Any = vars(typing)["signature"]
+_declare: Any = templates.infer_global
+_template: Any = templates.ConcreteTemplate
+_array: Any = arrayobj.make_array
 
 _FLAGS = ("nsz", "contract")  # a product and a sum may be one operation; sums keep their order
-_DOUBLES, _TRUTHS = ir.VectorType(ir.DoubleType(), LANES), ir.VectorType(ir.IntType(1), LANES)
-_BITS = ir.VectorType(ir.IntType(64), LANES)
+_DOUBLES, _TRUTHS = _ir.VectorType(_ir.DoubleType(), LANES), _ir.VectorType(_ir.IntType(1), LANES)
+_BITS = _ir.VectorType(_ir.IntType(64), LANES)
 _TO_LOG2, _ROUND, _BIAS = 1.4426950408889634, 6755399441055744.0, 4607182418800017408
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 _EXPONENT, _HALF_ROOT, _MANTISSA = 0x4330000000000400, 0x3FE6A09E667F3BCD, 0x000FFFFFFFFFFFFF
+_UNSIGNED = 0x7FFFFFFFFFFFFFFF
 
 
-class _Vector(types.Type):  # type: ignore[misc]
-    """Numba's type of a vector of this module."""
-
-
+_Vector: Any = type("_Vector", (types.Type,), {"__doc__": "Numba's type of a vector of this module."})
 _lanes, _truths = _Vector("lanes"), _Vector("truths")
 
 
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, declared: Any) -> None:
-        super().__init__(manager, declared, _DOUBLES if declared is _lanes else _TRUTHS)
+def _made_of(model: Any, manager: Any, declared: Any) -> None:
+    """Begin numba's description of how a type is stored."""
+    models.PrimitiveModel.__init__(model, manager, declared, _DOUBLES if declared is _lanes else _TRUTHS)  # type: ignore[no-untyped-call]
 
 
-register_model(_Vector)(_LanesModel)
+_api.register_model(_Vector)(type("_Model", (models.PrimitiveModel,), {"__init__": _made_of}))
 
 
 def compiled(inline: bool = False) -> Callable[[_Function], _Function]:
@@ -68,33 +73,30 @@ def compiled(inline: bool = False) -> Callable[[_Function], _Function]:
 
 
 def _constant(number: float | int, made_of: Any = _DOUBLES) -> Any:
-    return ir.Constant(made_of, [number] * LANES)
+    return _ir.Constant(made_of, [number] * LANES)
 
 
 def _spread(builder: Any, value: Any, declared: Any) -> Any:
     """A number in every lane; a vector as it is."""
     if declared is not types.float64:
         return value
-    first = builder.insert_element(ir.Constant(_DOUBLES, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    first = builder.insert_element(_ir.Constant(_DOUBLES, _ir.Undefined), value, _ir.Constant(_ir.IntType(32), 0))
     return builder.shuffle_vector(
-        first, ir.Constant(_DOUBLES, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        first, _ir.Constant(_DOUBLES, _ir.Undefined), _ir.Constant(_ir.VectorType(_ir.IntType(32), LANES), [0] * LANES)
     )
 
 
-def _operator(symbol: Any, result: _Vector, build: Callable[[Any, Any, Any], Any]) -> None:
-    """Declare and lower an operator on two vectors, or a vector and a number."""
-    pairs = [(_lanes, _lanes), (_lanes, types.float64), (types.float64, _lanes)]
+def _operator(symbol: Any, result: Any, build: Callable[..., Any], *accepted: tuple[Any, ...]) -> None:
+    """Declare and lower an operator; on two vectors, or a vector and a number, unless it is said on what."""
+    operands = accepted or ((_lanes, _lanes), (_lanes, types.float64), (types.float64, _lanes))
+    _declare(symbol)(type("_Operator", (_template,), {"cases": [_signature(result, *each) for each in operands]}))
 
-    @infer_global(symbol)
-    class _Typing(ConcreteTemplate):  # type: ignore[misc]
-        cases = [signature(result, *pair) for pair in pairs]  # noqa: RUF012
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        del context
+        return build(builder, *(_spread(builder, arg, kind) for arg, kind in zip(args, sig.args, strict=True)))
 
-    for pair in pairs:
-
-        @lower_builtin(symbol, *pair)
-        def _lowered(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            del context
-            return build(builder, *(_spread(builder, arg, kind) for arg, kind in zip(args, sig.args, strict=True)))
+    for each in operands:
+        _lower(symbol, *each)(code)
 
 
 _operator(operator.add, _lanes, lambda b, x, y: b.fadd(x, y, flags=_FLAGS))
@@ -107,44 +109,21 @@ _operator(operator.gt, _truths, lambda b, x, y: b.fcmp_ordered(">", x, y))
 _operator(operator.ge, _truths, lambda b, x, y: b.fcmp_ordered(">=", x, y))
 
 
-def _logic(symbol: Any, build: Callable[..., Any], operands: int) -> None:
-    @infer_global(symbol)
-    class _Typing(ConcreteTemplate):  # type: ignore[misc]
-        cases = [signature(_truths, *[_truths] * operands)]  # noqa: RUF012
-
-    @lower_builtin(symbol, *[_truths] * operands)
-    def _lowered(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        return build(builder, *args)
-
-
-_logic(operator.and_, lambda b, x, y: b.and_(x, y), 2)
-_logic(operator.or_, lambda b, x, y: b.or_(x, y), 2)
-_logic(operator.invert, lambda b, x: b.not_(x), 1)
-
-
-@infer_global(operator.neg)
-class _Negation(ConcreteTemplate):  # type: ignore[misc]
-    cases = [signature(_lanes, _lanes)]  # noqa: RUF012
-
-
-@lower_builtin(operator.neg, _lanes)
-def _negated(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    del context, sig
-    return builder.fsub(_constant(-0.0), args[0], flags=_FLAGS)
+_operator(operator.neg, _lanes, lambda b, x: b.fsub(_constant(-0.0), x, flags=_FLAGS), (_lanes,))
+_operator(operator.and_, _truths, lambda b, x, y: b.and_(x, y), (_truths, _truths))
+_operator(operator.or_, _truths, lambda b, x, y: b.or_(x, y), (_truths, _truths))
+_operator(operator.invert, _truths, lambda b, x: b.not_(x), (_truths,))
 
 
 def _row(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     """Pointer to eight doubles of an array."""
-    data = make_array(sig.args[0])(context, builder, args[0]).data
-    first = builder.mul(args[1], ir.Constant(args[1].type, LANES))
+    data = _array(sig.args[0])(context, builder, args[0]).data
+    first = builder.mul(args[1], _ir.Constant(args[1].type, LANES))
     return builder.bitcast(builder.gep(data, [first]), _DOUBLES.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def read(typing: Any, array: Any, row: Any) -> Any:
-    """Row of a flat array, as a vector."""
-    del typing
+def _read(typing: Any, array: Any, row: Any) -> Any:
+    del typing, row
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.load(_row(context, builder, sig, args), align=8)
@@ -152,10 +131,18 @@ def read(typing: Any, array: Any, row: Any) -> Any:
     return _lanes(array, types.intp), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def write(typing: Any, array: Any, row: Any, value: Any) -> Any:
-    """Put a vector to a row of a flat array."""
-    del typing
+def _spread_from(typing: Any, array: Any, at: Any) -> Any:
+    del typing, at
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = _array(sig.args[0])(context, builder, args[0]).data
+        return _spread(builder, builder.load(builder.gep(data, [args[1]])), types.float64)
+
+    return _lanes(array, types.intp), code
+
+
+def _write(typing: Any, array: Any, row: Any, value: Any) -> Any:
+    del typing, row, value
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         builder.store(args[2], _row(context, builder, sig, args), align=8)
@@ -164,119 +151,86 @@ def write(typing: Any, array: Any, row: Any, value: Any) -> Any:
     return types.void(array, types.intp, _lanes), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def every(typing: Any, number: Any) -> Any:
-    """A number in all lanes."""
-    del typing, number
+def _primitive(count: int, result: Any, build: Callable[..., Any]) -> Any:
+    """A function of ``count`` vectors that is written straight to the compiler; numbers are spread over the lanes."""
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         del context
-        return _spread(builder, args[0], sig.args[0])
+        return build(builder, *(_spread(builder, arg, kind) for arg, kind in zip(args, sig.args, strict=True)))
 
-    return _lanes(types.float64), code
+    def declared(*kinds: Any) -> Any:
+        return result(*(kind if isinstance(kind, _Vector) else types.float64 for kind in kinds)), code
 
+    def one(typing: Any, a: Any) -> Any:
+        del typing
+        return declared(a)
 
-@intrinsic  # type: ignore[untyped-decorator]
-def pick(typing: Any, where: Any, yes: Any, no: Any) -> Any:
-    """Lane by lane the one or the other."""
-    del typing, where
+    def two(typing: Any, a: Any, b: Any) -> Any:
+        del typing
+        return declared(a, b)
 
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context
-        return builder.select(args[0], *(_spread(builder, args[i], sig.args[i]) for i in (1, 2)))
+    def three(typing: Any, a: Any, b: Any, c: Any) -> Any:
+        del typing
+        return declared(a, b, c)
 
-    return _lanes(_truths, *(_lanes if kind is _lanes else types.float64 for kind in (yes, no))), code
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def which(typing: Any, where: Any) -> Any:
-    """The lanes where it is true, as the bits of a number; 0 where there is none."""
-    del typing, where
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        return builder.zext(builder.bitcast(args[0], ir.IntType(LANES)), ir.IntType(64))
-
-    return types.int64(_truths), code
+    return _api.intrinsic((one, two, three)[count - 1])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _two_to_the(typing: Any, rounded: Any) -> Any:
+def _masked(builder: Any, value: Any, mask: int) -> Any:
+    """Some bits of every double."""
+    return builder.and_(builder.bitcast(value, _BITS), _constant(mask, _BITS))
+
+
+def _two_to(builder: Any, rounded: Any) -> Any:
     """2^k from k + 1.5 · 2^52."""
-    del typing, rounded
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        bits = builder.shl(builder.bitcast(args[0], _BITS), _constant(52, _BITS))
-        return builder.bitcast(builder.add(bits, _constant(_BIAS, _BITS)), _DOUBLES)
-
-    return _lanes(_lanes), code
+    bits = builder.shl(builder.bitcast(rounded, _BITS), _constant(52, _BITS))
+    return builder.bitcast(builder.add(bits, _constant(_BIAS, _BITS)), _DOUBLES)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _exponent_of(typing: Any, value: Any) -> Any:
+def _exponent(builder: Any, value: Any) -> Any:
     """The k of v = 2^k m with m between √½ and √2, plus 2^52 + 1024."""
-    del typing, value
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        bits = builder.sub(builder.bitcast(args[0], _BITS), _constant(_HALF_ROOT, _BITS))
-        high = builder.ashr(bits, _constant(52, _BITS))
-        return builder.bitcast(builder.add(high, _constant(_EXPONENT, _BITS)), _DOUBLES)
-
-    return _lanes(_lanes), code
+    bits = builder.sub(builder.bitcast(value, _BITS), _constant(_HALF_ROOT, _BITS))
+    high = builder.ashr(bits, _constant(52, _BITS))
+    return builder.bitcast(builder.add(high, _constant(_EXPONENT, _BITS)), _DOUBLES)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _mantissa_of(typing: Any, value: Any) -> Any:
+def _mantissa(builder: Any, value: Any) -> Any:
     """The m of v = 2^k m, between √½ and √2."""
-    del typing, value
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        bits = builder.sub(builder.bitcast(args[0], _BITS), _constant(_HALF_ROOT, _BITS))
-        bits = builder.and_(bits, _constant(_MANTISSA, _BITS))
-        return builder.bitcast(builder.add(bits, _constant(_HALF_ROOT, _BITS)), _DOUBLES)
-
-    return _lanes(_lanes), code
+    bits = builder.sub(builder.bitcast(value, _BITS), _constant(_HALF_ROOT, _BITS))
+    bits = builder.and_(bits, _constant(_MANTISSA, _BITS))
+    return builder.bitcast(builder.add(bits, _constant(_HALF_ROOT, _BITS)), _DOUBLES)
 
 
-def _one_of(symbol: str, a: Any, b: Any) -> Any:
-    """Signature and code of what takes a where the comparison holds, else b."""
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context
-        first, second = (_spread(builder, arg, kind) for arg, kind in zip(args, sig.args, strict=True))
-        return builder.select(builder.fcmp_ordered(symbol, first, second), first, second)
-
-    return _lanes(*(kind if kind is _lanes else types.float64 for kind in (a, b))), code
+def _one_of(symbol: str) -> Callable[[Any, Any, Any], Any]:
+    """What takes the first where the comparison holds, else the second."""
+    return lambda builder, a, b: builder.select(builder.fcmp_ordered(symbol, a, b), a, b)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def most(typing: Any, a: Any, b: Any) -> Any:
-    """The greater of vectors or numbers; b where a is not a number."""
-    del typing
-    return _one_of(">", a, b)
+def _bits(builder: Any, where: Any) -> Any:
+    return builder.zext(builder.bitcast(where, _ir.IntType(LANES)), _ir.IntType(64))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def least(typing: Any, a: Any, b: Any) -> Any:
-    """The lesser of vectors or numbers; b where a is not a number."""
-    del typing
-    return _one_of("<", a, b)
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def size(typing: Any, a: Any) -> Any:
-    """Without the sign."""
-    del typing, a
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        del context, sig
-        bits = builder.and_(builder.bitcast(args[0], _BITS), _constant(0x7FFFFFFFFFFFFFFF, _BITS))
-        return builder.bitcast(bits, _DOUBLES)
-
-    return _lanes(_lanes), code
+# A row of a flat array as a vector, and a vector put there.
+read = cast(Callable[[Floats, int], Floats], _api.intrinsic(_read))
+write = cast(Callable[[Floats, int, Floats], None], _api.intrinsic(_write))
+# One number of a flat array in all lanes.
+spread = cast(Callable[[Floats, int], Floats], _api.intrinsic(_spread_from))
+# A number in all lanes; the greater and the lesser, the second where the first is not a number; without the sign.
+every = cast(Callable[[float], Floats], _primitive(1, _lanes, lambda _, a: a))
+most = cast(Callable[[Number, Number], Floats], _primitive(2, _lanes, _one_of(">")))
+least = cast(Callable[[Number, Number], Floats], _primitive(2, _lanes, _one_of("<")))
+size = cast(
+    Callable[[Floats], Floats],
+    _primitive(1, _lanes, lambda builder, a: builder.bitcast(_masked(builder, a, _UNSIGNED), _DOUBLES)),
+)
+# Lane by lane the one or the other; the lanes where it is true as the bits of a number, 0 where there is none.
+pick = cast(
+    Callable[[Truths, Number, Number], Floats], _primitive(3, _lanes, lambda builder, *args: builder.select(*args))
+)
+which = cast(Callable[[Truths], int], _primitive(1, types.int64, _bits))
+_two_to_the = cast(Callable[[Floats], Floats], _primitive(1, _lanes, _two_to))
+_exponent_of = cast(Callable[[Floats], Floats], _primitive(1, _lanes, _exponent))
+_mantissa_of = cast(Callable[[Floats], Floats], _primitive(1, _lanes, _mantissa))
 
 
 @compiled(inline=True)

@@ -1,12 +1,13 @@
 """Simulated series of every family, and the best that random starts find: what the studies of the fits share."""
 
 import numpy as np
-from longwave.models import curve_fit, curve_solver
+from longwave.models import curve_fit
 from longwave.models.curves import FAMILIES
+from scipy.optimize import leastsq
 
 AGES = np.arange(1.0, 31.0)
 LEAST = 8  # observations of a series that is cut
-STARTS, TOLERANCE = 200, 1e-12
+STARTS = 200
 CEILING = 100.0
 
 
@@ -59,30 +60,87 @@ def worlds(family, n, rng, cut=True):
     return levels
 
 
-def best_of_random_starts(family, objective, levels, rng, starts=STARTS):
-    """Least sum of squares (n,) that random starts find, polished by NumPy's search to rounding.
-
-    Starts are uniform in the coordinates of the search, over the whole box that its own grid spans. Each is searched
-    alone: no start knows of another, and none is given up. The limiting form is searched in the same way.
-    """
-    chosen = FAMILIES[family]
+def scale_free(family, objective, levels):
+    """The problem of all series as the search has it, the order of its rows, and what an SSE is to be multiplied with."""
     codes = curve_fit.pattern_codes(np.isfinite(levels))
     order = np.argsort(codes, kind="stable")
-    data, size = levels[order], np.nanmax(levels[order], axis=1)
+    size = np.nanmax(levels[order], axis=1)
+    data = levels[order] / size[:, None]
+    problem, *_ = curve_fit.pack(data, codes[order], AGES, FAMILIES[family], objective == "increments")
+    return problem, order, size**2
+
+
+def minpack(shape, problem, row, x):
+    """SSE at the end of MINPACK's Levenberg–Marquardt from ``x``, to rounding; infinite where it leaves the bounds.
+
+    Nothing of the search under test has a part in it: factor and coordinates go together, the slopes are those of the
+    NumPy formulas, which finite differences confirm.
+    """
+    n, rows = problem.count[problem.pattern[row]], np.array([row])
+    u, y = problem.u[problem.pattern[rows]], problem.y[row, :n]
+
+    def compared(at):
+        value, slopes = shape.slopes(u, np.clip(at[None, 1:], shape.lower - 1.0, shape.upper + 1.0))
+        return problem.operate(value, rows)[0, :n], problem.operate(slopes, rows)[0, :, :n]
+
+    def residuals(at):
+        return y - at[0] * compared(at)[0]
+
+    def slopes(at):
+        value, by_x = compared(at)
+        return -np.vstack([value, at[0] * by_x])
+
+    value, _ = compared(np.array([1.0, *x]))
+    start = np.array([max(value @ y / (value @ value), 1e-12), *x])
+    with np.errstate(all="ignore"):
+        at, *_ = leastsq(residuals, start, Dfun=slopes, col_deriv=True, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=400)
+    inside = at[0] >= 0 and (at[1:] >= shape.lower).all() and (at[1:] <= shape.upper).all()
+    end = np.sum(residuals(at) ** 2)
+    return end if inside and np.isfinite(end) else np.inf
+
+
+def spread_starts(shape, rng, n):
+    """Coordinates (n, dimensions), uniform over the whole box that the grid of the search spans."""
+    grid = shape.starts.reshape(-1, len(shape.lower))
+    return rng.uniform(grid.min(axis=0), grid.max(axis=0), (n, len(shape.lower)))
+
+
+def best_of_random_starts(family, objective, levels, rng, starts=STARTS):
+    """Least sum of squares (n,) that random starts find, the best of each series polished by MINPACK to rounding.
+
+    Each start is searched alone: no start knows of another, and none is given up. The limiting form is searched in the
+    same way.
+    """
     found = np.full(len(levels), np.inf)
     with np.errstate(all="ignore"):
-        problem, *_ = curve_fit.pack(data / size[:, None], codes[order], AGES, chosen, objective == "increments")
-        for shape in (chosen.shape, chosen.limit):
-            grid = shape.starts.reshape(-1, len(shape.lower))
-            every = np.arange(len(data))
-            best, x = np.full(len(data), np.inf), np.zeros((len(data), len(shape.lower)))
+        problem, order, unit = scale_free(family, objective, levels)
+        every = np.arange(len(levels))
+        for shape in (FAMILIES[family].shape, FAMILIES[family].limit):
+            best, x = np.full(len(levels), np.inf), np.zeros((len(levels), len(shape.lower)))
             for _ in range(starts):
-                start = rng.uniform(grid.min(axis=0), grid.max(axis=0), (len(data), 1, len(shape.lower)))
+                start = spread_starts(shape, rng, len(levels))[:, None]
                 end = curve_fit.search().minima(shape, problem, every, start).lowest()
                 better = end.sse < best
                 best[better], x[better] = end.sse[better], end.x[better]
-            polished = curve_solver.minima(shape, problem, every, x[:, None]).lowest()
-            found = np.fmin(found, np.fmin(best, polished.sse))
-    back = np.empty(len(levels))
-    back[order] = found * size**2
+            polished = np.array([minpack(shape, problem, row, x[row]) for row in every])
+            found = np.fmin(found, np.fmin(best, polished))
+    return unsorted(found * unit, order)
+
+
+def best_of_minpack(family, objective, levels, rng, starts=STARTS):
+    """As ``best_of_random_starts``, every start by MINPACK alone."""
+    found = np.full(len(levels), np.inf)
+    with np.errstate(all="ignore"):
+        problem, order, unit = scale_free(family, objective, levels)
+        for row in range(len(levels)):
+            for shape in (FAMILIES[family].shape, FAMILIES[family].limit):
+                ends = [minpack(shape, problem, row, x) for x in spread_starts(shape, rng, starts)]
+                found[row] = min(found[row], *ends)
+    return unsorted(found * unit, order)
+
+
+def unsorted(values, order):
+    """Values in the order that their rows had at first."""
+    back = np.empty(len(values))
+    back[order] = values
     return back

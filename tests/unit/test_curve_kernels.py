@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from longwave.models import curve_fit, curve_formulas, curve_kernels, curve_shapes, curves
+from longwave.models import curve_fit, curve_formulas, curve_kernels, curve_lanes, curve_shapes, curves
 from longwave.models.curves import FAMILIES, OBJECTIVES, fit_curves
 
 SHAPES = {f"{family.name}-{part}": getattr(family, part) for family in FAMILIES.values() for part in ("shape", "limit")}
@@ -48,25 +49,53 @@ def test_slopes_are_those_of_finite_differences(name, seed):
         np.testing.assert_allclose(slopes[:, i], numeric, atol=2e-8 * (1 + np.abs(numeric).max()), rtol=1e-5)
 
 
+def in_lanes(name, u, x, step):
+    """Value and slopes (1 + n, lanes, points) of eight curves by the compiled formulas."""
+    shape, n = SHAPES[name], u.shape[1]
+    work = np.zeros((curve_formulas.PARTS * n + 64, 8))
+    log_u = curve_shapes.log_age(u) if FAMILIES[name.split("-")[0]].from_launch else u
+    work[4 * n : 5 * n], work[5 * n : 6 * n] = u.T, log_u.T
+    described = work[curve_formulas.PARTS * n :]
+    described[curve_formulas.AT : curve_formulas.AT + x.shape[1]] = x.T
+    described[curve_formulas.STEP], described[curve_formulas.FIRST] = step, u[:, 0]
+    curve_formulas.write_curve(shape.kind, n, n, work.reshape(-1))
+    return work[: (1 + x.shape[1]) * n].reshape(1 + x.shape[1], n, 8).swapaxes(1, 2)
+
+
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("regular", [True, False])
 def test_the_compiled_formulas_are_those_of_numpy(name, regular):
+    """Beside the usual curves those of the whole box of the search, where a sequence leaves the range of doubles."""
     shape, rng = SHAPES[name], np.random.default_rng(1)
-    from_launch = FAMILIES[name.split("-")[0]].from_launch
-    n, width = 13, 16
-    ages = np.arange(1.0, n + 1) if regular else np.sort(rng.uniform(0, 13, n))
-    u = ages / ages[-1] if from_launch else (ages - ages[-1]) / (ages[-1] - ages[0])
-    padded = np.concatenate([u, np.repeat(u[-1], width - n)])
-    step = (u[-1] - u[0]) / (n - 1) if regular else 0.0
-    log_u = curve_shapes.log_age(padded) if from_launch else padded
-    work = np.zeros((12, 32))
-    for x in inside(shape, rng, 20):
-        reached = curve_formulas.write_curve(shape.kind, len(x), False, n, step, padded, log_u, x, work)
-        value, slopes = shape.slopes(u[None], x[None])
-        assert reached == pytest.approx(value[0, -1], rel=1e-12)
-        np.testing.assert_allclose(work[0, :n], value[0], rtol=1e-11, atol=1e-15)
-        np.testing.assert_allclose(work[1 : len(x) + 1, :n], slopes[0], rtol=1e-8, atol=1e-12)
-        assert (work[: len(x) + 1, n:width] == 0).all()
+    from_launch, n = FAMILIES[name.split("-")[0]].from_launch, 13
+    ages = np.tile(np.arange(1.0, n + 1), (8, 1)) if regular else np.sort(rng.uniform(0, 13, (8, n)))
+    u = ages / ages[:, -1:] if from_launch else (ages - ages[:, -1:]) / (ages[:, -1:] - ages[:, :1])
+    step = (u[:, -1] - u[:, 0]) / (n - 1) if regular else 0.0
+    for k in range(40):
+        wide = np.array([np.clip(bound, -25.0, 25.0) for bound in (shape.lower, shape.upper)])
+        x = inside(shape, rng, 8) if k < 20 else rng.uniform(*wide, (8, len(shape.lower)))
+        with np.errstate(all="ignore"):
+            value, slopes = shape.slopes(u, x)
+        found = in_lanes(name, u, x, step)
+        np.testing.assert_allclose(found[0], value, rtol=1e-11, atol=1e-15 if k < 20 else 1e-12)
+        scale = np.abs(slopes).max(axis=2, keepdims=True)
+        off = np.abs(found[1:].swapaxes(0, 1) - slopes) / np.where(scale > 1e-6, scale, 1.0)
+        assert off.max() < (1e-10 if k < 20 else 1e-6)
+
+
+def test_powers_of_e_and_logarithms_have_all_their_digits():
+    @numba.njit
+    def both(z, powers, logs):
+        for row in range(len(z) // curve_lanes.LANES):
+            power = curve_lanes.exponential(curve_lanes.read(z, row))
+            curve_lanes.write(powers, row, power)
+            curve_lanes.write(logs, row, curve_lanes.logarithm(power))
+
+    z = np.concatenate([np.linspace(-690, 690, 4001), np.linspace(-1, 1, 4001), [0.0, 1e-300]])[:8000]
+    powers, logs = np.empty_like(z), np.empty_like(z)
+    both(z, powers, logs)
+    np.testing.assert_allclose(powers, np.exp(z), rtol=5e-16)
+    np.testing.assert_allclose(logs, np.log(powers), rtol=5e-16, atol=1e-18)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
