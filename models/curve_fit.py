@@ -17,15 +17,19 @@ import numpy as np
 from longwave.models import curve_solver
 from longwave.models.curve_shapes import Floats, log_age
 from longwave.models.curve_solver import Booleans, Integers, Minima, Problem
-from longwave.models.families import Family, Shape
+from longwave.models.families import FAMILIES, Family, Shape
 from numpy.typing import NDArray
 
 INFINITE_CEILING = 1e3  # a ceiling beyond this many times the highest level is called infinite
 FAR = 20.0  # times the highest level: from here on a valley is so flat that the ceiling itself is tried, too
 BLOCK = {True: 131_072, False: 32_768}  # observations in memory at once, compiled or not
+SHARE = 256  # rows that are worth a thread
 SINGULAR = 1e-13  # smallest pivot of the scaled J'J that still counts as identified
 FLAT = 1e-5  # of the series' size: a parameter that moves the curve by less is not identified
-NEAR = 3.0
+NEAR = 3.0  # times the highest level: up to here a finite ceiling is beyond doubt
+ROUGH = 0.02  # of the squared highest level: beyond this sum of squares a curve explains little, and minima are many
+FINE_KEPT = 12
+PLENTY = 20  # observations with which the best of a coarse grid leads to the best of all
 STATUSES = ("ok", "no_finite_ceiling", "on_bound", "too_few_points", "no_growth")  # by number, while a fit is made
 OK, ENDLESS, ON_BOUND, TOO_FEW, NO_GROWTH = range(5)
 _EVEN = 1e-12  # ages whose distances differ by less than this share of their range are evenly spaced
@@ -100,6 +104,8 @@ def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: in
     order = np.argsort(codes, kind="stable")
     rows, codes = rows[order], codes[order]
     many = max(1, BLOCK[compiled()] // max(1, data.shape[1]))
+    if threads > 1:  # every thread has a share, and one that is done early has another
+        many = min(many, max(SHARE, -(-len(rows) // (2 * threads))))
     blocks = [slice(start, start + many) for start in range(0, len(rows), many)]
 
     def one(block: slice) -> None:
@@ -179,10 +185,19 @@ def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Min
     every = np.arange(len(problem.y))
     free = search().minima(family.shape, problem, every)
     best = free.lowest()
+    if family.fine is not None:
+        rows = np.flatnonzero(best.sse > ROUGH)
+        finer = replace(family.shape, starts=family.fine, kept=FINE_KEPT)
+        again(finer, problem, rows, best)
+        # Steps lie in bent valleys, where a search with its damping anew goes on.
+        again(family.shape, problem, rows, best, best.x[rows, None], afresh=True)
     # Far up in a valley the limit may lie well below what was reached, so there nothing is spared.
     bar = best.sse * np.where(best.factor > NEAR, 1e6, 1.01) + 1e-24
     limit = search().minima(family.limit, problem, every, bar=bar).lowest()
-    best = to_the_edge(family, problem, come_back(family, problem, best, limit))
+    if family.back is not None:
+        rows = np.flatnonzero((limit.sse < best.sse * 1.01) | (best.factor > FAR))
+        again(family.shape, problem, rows, best, family.back(limit.x[rows]))
+    more_shapes(family, problem, best)
     if ceiling is not None:
         best, chosen = under_ceiling(family, problem, free, best, ceiling)
         return best, chosen, np.zeros(len(every), dtype=np.bool_)
@@ -190,29 +205,35 @@ def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Min
     return best, limiting, limiting | (best.factor > INFINITE_CEILING)
 
 
-def come_back(family: Family, problem: Problem, best: Minima, limit: Minima) -> Minima:
-    """Search once more, from starts near the last age, where the best went to infinity or the limit is better."""
-    if family.back is None:
-        return best
-    rows = np.flatnonzero((limit.sse < best.sse * 1.01) | (best.factor > FAR))
+def again(
+    shape: Shape, problem: Problem, rows: Integers, best: Minima, starts: Floats | None = None, afresh: bool = False
+) -> None:
+    """Search some rows once more, and put what is found to ``best`` where it is better; ``afresh``: none is given up."""
     if rows.size:
-        again = search().minima(family.shape, problem, rows, family.back(limit.x[rows]), bar=best.sse[rows]).lowest()
-        better = again.sse < best.sse[rows]
-        best.put(rows[better], again.take(better))
-    return best
+        found = search().minima(shape, problem, rows, starts, bar=None if afresh else best.sse[rows]).lowest()
+        better = found.sse < best.sse[rows]
+        best.put(rows[better], found.take(better))
 
 
-def to_the_edge(family: Family, problem: Problem, best: Minima) -> Minima:
-    """Search once more from the bound of the last coordinate that is on the side of the best."""
+def more_shapes(family: Family, problem: Problem, best: Minima) -> None:
+    """Search a family with four parameters from its simpler kin and from both ends of its last coordinate.
+
+    Where there are observations enough and the minimum lies well inside, the end on its own side will do.
+    """
     if family.edge is None:
-        return best
-    starts = family.edge(best.x)
-    rows = np.flatnonzero((starts != best.x).any(axis=1))
-    if rows.size:
-        again = search().minima(family.shape, problem, rows, starts[rows, None], bar=best.sse[rows]).lowest()
-        better = again.sse < best.sse[rows]
-        best.put(rows[better], again.take(better))
-    return best
+        return
+    low, high = family.shape.lower[-1], family.shape.upper[-1]
+    open_ = (problem.count[problem.pattern] < PLENTY) | (best.factor > NEAR) | (best.sse > ROUGH)
+    rows = np.flatnonzero(open_)
+    for name, last, shift in family.nested:
+        simple = search().minima(FAMILIES[name].shape, problem, rows).lowest().x
+        starts = np.column_stack([simple[:, 0] + shift, simple[:, 1], np.full(len(rows), last)])
+        again(family.shape, problem, rows, best, starts[:, None])
+    middle = low + (high - low) * np.array([0.45, 0.6])
+    for side, starts in enumerate(family.edge(best.x)):
+        near = best.x[:, -1] < middle[0] if side == 0 else best.x[:, -1] > middle[1]
+        rows = np.flatnonzero(open_ | near)
+        again(family.shape, problem, rows, best, starts[rows, None])
 
 
 def or_limit(best: Minima, limit: Minima) -> Booleans:

@@ -30,11 +30,7 @@ class Shape:
     starts: Floats
     lower: Floats
     upper: Floats
-
-    @property
-    def kept(self) -> int:
-        """How many of the lowest minima on the grid are polished: the more coordinates, the more of them mislead."""
-        return (2, 4, 6)[len(self.lower) - 1]
+    kept: int
 
     def value(self, u: Floats, x: Floats) -> Floats:
         """The curve alone, (rows, points)."""
@@ -50,8 +46,10 @@ class Family:
     coordinates of the limiting form. ``back(x)``, where there is one, gives starts (rows, starts, n) of curves that grow
     as the limiting form at ``x`` does until they bend at about the last age: minima that a search overlooks on its
     way to infinity. ``by_age(slopes, x)``: t ∂F/∂t (rows, points) from the slopes by x, for the families whose launch
-    may be estimated. ``edge(x)`` gives starts (rows, n) at the bound of the last coordinate that lies on the side where x
-    is, or x itself where it lies between: the valleys towards simpler families are long and bent.
+    may be estimated. ``edge(x)`` gives starts (rows, n) at both bounds of the last coordinate, the lower first: the valleys
+    towards simpler families are long and bent. ``fine`` is a finer grid, for series of which a curve explains little:
+    minima that are steps between two observations have narrow basins. ``nested`` names simpler families whose curves
+    are of this one too: the last coordinate there, and what is to be added to the first.
     """
 
     name: str
@@ -63,7 +61,9 @@ class Family:
     at_limit: Callable[[Floats, Floats], Floats]
     back: Callable[[Floats], Floats] | None = None
     by_age: Callable[[Floats, Floats], Floats] | None = None
-    edge: Callable[[Floats], Floats] | None = None
+    edge: Callable[[Floats], tuple[Floats, ...]] | None = None
+    fine: Floats | None = None
+    nested: tuple[tuple[str, float, float], ...] = ()
 
 
 def bass_natural(x: Floats, scale: Floats, last: Floats) -> Sloped:
@@ -151,20 +151,20 @@ _C_BOUND = (np.log(1e-3), np.log(1e4))
 _V_BOUND = (np.log(1e-3), np.log(1e2))
 
 
-def delayed_edge(x: Floats) -> Floats:
-    """Shifted Gompertz, with c d as it is, from large c; from small c a bend within a year."""
-    start = x.copy()
-    start[:, 2] = np.where(x[:, 2] > 2.5, _C_BOUND[1], np.where(x[:, 2] < -1.0, _C_BOUND[0], x[:, 2]))
-    start[:, 1] -= np.where(x[:, 2] > 2.5, start[:, 2] - x[:, 2], 0.0)
-    return start
+def delayed_edge(x: Floats) -> tuple[Floats, ...]:
+    """From small c a bend within a year; from large c the shifted Gompertz, with c d as it is."""
+    low, high = x.copy(), x.copy()
+    low[:, 2], high[:, 2] = _C_BOUND
+    high[:, 1] -= high[:, 2] - np.maximum(x[:, 2], 0.0)
+    return low, high
 
 
-def richards_edge(x: Floats) -> Floats:
+def richards_edge(x: Floats) -> tuple[Floats, ...]:
     """Gompertz from small v; from large v a bend within a year, at the last age at the latest."""
-    start = x.copy()
-    start[:, 2] = np.where(x[:, 2] > 0.5, _V_BOUND[1], np.where(x[:, 2] < -1.5, _V_BOUND[0], x[:, 2]))
-    start[:, 1] = np.where(x[:, 2] > 0.5, np.minimum(x[:, 1], -0.02), x[:, 1])
-    return start
+    low, high = x.copy(), x.copy()
+    low[:, 2], high[:, 2] = _V_BOUND
+    high[:, 1] = np.minimum(x[:, 1], -0.02)
+    return low, high
 
 
 def delayed_back(limit: Floats) -> Floats:
@@ -194,7 +194,8 @@ def _shape(
     kind: int, slopes: Callable[[Floats, Floats], Sloped], starts: Floats, *bounds: tuple[float, float]
 ) -> Shape:
     lower, upper = np.array(bounds).T
-    return Shape(kind, slopes, starts, np.ascontiguousarray(lower), np.ascontiguousarray(upper))
+    kept = (2, 4, 6)[len(lower) - 1]  # the more coordinates, the more of the minima mislead
+    return Shape(kind, slopes, starts, np.ascontiguousarray(lower), np.ascontiguousarray(upper), kept)
 
 
 def _logs(*numbers: float) -> Floats:
@@ -221,6 +222,8 @@ def _delayed_grid(speeds: Floats, delays: Floats, shapes: Floats) -> Floats:
 
 
 _SIGMOID_GRID = _grid(np.log(np.geomspace(0.1, 150.0, 12)), _PLACES)
+_FINE_PLACES = np.linspace(-1.1, 0.1, 73)
+_FINE_SIGMOIDS = _grid(np.log(np.geomspace(0.5, 1500.0, 18)), _FINE_PLACES)
 _GROWTH = _shape(6, curve_shapes.growth, _grid(_RATES), _RATE_BOUND)
 
 FAMILIES: dict[str, Family] = {
@@ -232,6 +235,7 @@ FAMILIES: dict[str, Family] = {
         limit=_shape(7, curve_shapes.contagion, _grid(_RATES), _RATE_BOUND),
         natural=bass_natural,
         at_limit=lambda x, scale: _columns(0.0, np.exp(x[:, 0]) / scale),
+        fine=_grid(np.log(np.geomspace(0.5, 1500.0, 18)), np.log(np.linspace(0.02, 1.15, 69))),
         by_age=_first_less_second,
     ),
     "logistic": Family(
@@ -242,6 +246,7 @@ FAMILIES: dict[str, Family] = {
         limit=_GROWTH,
         natural=logistic_natural,
         at_limit=lambda x, scale: _columns(np.exp(x[:, 0]) / scale, np.inf),
+        fine=_FINE_SIGMOIDS,
     ),
     "gompertz": Family(
         name="gompertz",
@@ -251,6 +256,7 @@ FAMILIES: dict[str, Family] = {
         limit=_GROWTH,
         natural=gompertz_natural,
         at_limit=lambda x, _: _columns(np.full(len(x), np.inf), 0.0),
+        fine=_FINE_SIGMOIDS,
     ),
     "gamma_shifted_gompertz": Family(
         name="gamma_shifted_gompertz",
@@ -274,6 +280,7 @@ FAMILIES: dict[str, Family] = {
         at_limit=lambda x, scale: _columns(np.inf, np.exp(x[:, 0]) / scale, np.exp(x[:, 1] - x[:, 0])),
         back=delayed_back,
         edge=delayed_edge,
+        nested=(("bass", 0.0, -np.log(2.0)),),
         by_age=_first_less_second,
     ),
     "weibull": Family(
@@ -290,6 +297,7 @@ FAMILIES: dict[str, Family] = {
         limit=_shape(8, curve_shapes.power, _grid(_RATES), (np.log(1e-6), np.log(1e3))),
         natural=weibull_natural,
         at_limit=lambda x, _: _columns(np.full(len(x), np.inf), np.exp(x[:, 0])),
+        fine=_grid(np.log(np.linspace(0.02, 1.15, 69)), np.log(np.geomspace(0.15, 500.0, 20))),
         by_age=_weibull_by_age,
     ),
     "richards": Family(
@@ -309,5 +317,6 @@ FAMILIES: dict[str, Family] = {
         at_limit=lambda x, _: _columns(np.full(len(x), np.nan), np.inf, np.nan),
         back=richards_back,
         edge=richards_edge,
+        nested=(("gompertz", _V_BOUND[0], 0.0), ("logistic", 0.0, -np.log(2.0))),
     ),
 }
