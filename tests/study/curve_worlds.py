@@ -48,14 +48,14 @@ def exact(family, parameters, ages=AGES):
         return CEILING * (1 - np.exp(-b * t)) * (1 + a * np.exp(-b * t)) ** -more[0]
 
 
-def worlds(family, n, rng, cut=True):
-    """Levels (n, 30) with noise of 0.3 to 3 % of the ceiling; half are cut before the inflection, 8 years at least."""
+def worlds(family, n, rng, cut=True, least=LEAST):
+    """Levels (n, 30) with noise of 0.3 to 3 % of the ceiling; half are cut before the inflection, ``least`` years at least."""
     levels = exact(family, truths(family, n, rng))
     turn = 1 + np.argmax(np.diff(levels, axis=1), axis=1)
     spread = CEILING * np.exp(rng.uniform(np.log(0.003), np.log(0.03), (n, 1)))
     levels = np.clip(levels + spread * rng.standard_normal(levels.shape), 0, None)
     if cut:
-        last = np.maximum(np.floor(rng.uniform(0.5, 1.0, n) * turn), LEAST)
+        last = np.maximum(np.floor(rng.uniform(0.5, 1.0, n) * turn), least)
         levels[(np.arange(n)[:, None] % 2 == 1) & (np.arange(30)[None, :] >= last[:, None])] = np.nan
     return levels
 
@@ -93,7 +93,10 @@ def minpack(shape, problem, row, x):
     value, _ = compared(np.array([1.0, *x]))
     start = np.array([max(value @ y / (value @ value), 1e-12), *x])
     with np.errstate(all="ignore"):
-        at, *_ = leastsq(residuals, start, Dfun=slopes, col_deriv=True, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=400)
+        tight = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 0.0, "maxfev": 400}
+        at, *_ = leastsq(
+            residuals, start, Dfun=slopes, col_deriv=True, full_output=True, **tight
+        )  # which warns of nothing
     inside = at[0] >= 0 and (at[1:] >= shape.lower).all() and (at[1:] <= shape.upper).all()
     end = np.sum(residuals(at) ** 2)
     return end if inside and np.isfinite(end) else np.inf
