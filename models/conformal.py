@@ -6,7 +6,8 @@ errors, the spread they are scaled by.
 Errors are divided by an expected size of error (Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, §5.2), so that
 one quantile serves quiet and lively series, and are taken by group (Vovk, Lindsay, Nouretdinov & Gammerman 2003), so
 that a saturated series is judged by saturated ones. Lower and upper ends are separate: near a ceiling errors are skew.
-Errors of one series go together, so the correction for a finite sample counts series groups, not errors.
+Errors of one series go together, so each cluster (concept group, or family of media) counts by its importance however
+many errors it has, and the correction for a finite sample counts clusters, not errors.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import Final
 import numpy as np
 from longwave.models.panels import FloatArray, IntArray
 
+GIVEN_UP: Final = 0.25
+"""Part of a tail that the correction for a finite sample may take at most; set on the development windows."""
+TINY: Final = 1e-9
 PRIOR_QUANTILES: Final = 99
 """Points that stand for the prior distribution of scaled errors."""
 
@@ -28,7 +32,7 @@ class ScaledErrors:
 
     values: tuple[FloatArray, ...]
     running: tuple[FloatArray, ...]
-    clusters: tuple[int, ...]
+    clusters: tuple[float, ...]
 
     def ends(self, group: IntArray, level: float) -> tuple[FloatArray, FloatArray]:
         """Offsets (E,) of the ends of the central interval, in expected errors. ``group``: (E,).
@@ -39,8 +43,10 @@ class ScaledErrors:
             raise ValueError(f"level {level} must lie between 0 and 1")
         low, high = np.empty(len(group)), np.empty(len(group))
         for code, (values, running, size) in enumerate(zip(self.values, self.running, self.clusters, strict=True)):
-            # The (n + 1)-th, unseen, cluster may lie anywhere: n of n + 1 parts of the probability are known.
-            tail = max((1.0 - level) / 2.0 - 0.5 * level / (size + 1.0), 0.0)
+            # The (n + 1)-th, unseen, cluster may lie anywhere: n of n + 1 parts of the probability are known. But where
+            # there are few, the prior stands for the unseen, and the extremes of a few series say little.
+            tail = (1.0 - level) / 2.0
+            tail -= min(0.5 * level / (size + 1.0), GIVEN_UP * tail)
             chosen = group == code
             low[chosen] = np.interp(tail, running, values)
             high[chosen] = np.interp(1.0 - tail, running, values)
@@ -51,6 +57,7 @@ def scaled_errors(
     errors: FloatArray,
     group: IntArray,
     cluster: IntArray,
+    importance: FloatArray,
     *,
     n_groups: int,
     prior_clusters: float,
@@ -61,7 +68,8 @@ def scaled_errors(
     Args:
         errors: (E,) signed errors over their expected size.
         group: (E,) codes 0..n_groups − 1.
-        cluster: (E,) codes of the concept groups the errors come from.
+        cluster: (E,) codes of the clusters the errors come from.
+        importance: (C,) weight of each cluster, by code.
         n_groups: how many groups there are; one without errors has the whole and the prior.
         prior_clusters: a standard Laplace distribution counts as so many clusters in each group.
         borrowed: errors of the other groups count as so many clusters in each group.
@@ -71,21 +79,34 @@ def scaled_errors(
     values, running, sizes = [], [], []
     for code in range(n_groups):
         own = group == code
-        size = len(np.unique(cluster[own]))
-        parts = [(errors[own], float(size)), (prior, prior_clusters)]
-        if (~own).any():
-            parts.append((errors[~own], min(borrowed, float(len(np.unique(cluster[~own]))))))
-        kept = [(value, weight) for value, weight in parts if len(value) and weight > 0]
-        joined = np.concatenate([value for value, _ in kept] or [prior])
-        weight = np.concatenate(
-            [np.full(len(value), mass / len(value)) for value, mass in kept] or [np.ones(len(prior))]
-        )
+        size = _effective(importance[np.unique(cluster[own])])
+        elsewhere = min(borrowed, _effective(importance[np.unique(cluster[~own])]))
+        parts = [
+            (errors[own], _evenly(cluster[own], importance) * size),
+            (errors[~own], _evenly(cluster[~own], importance) * elsewhere),
+            (prior, np.full(len(prior), max(prior_clusters, TINY) / len(prior))),
+        ]
+        joined, weight = (np.concatenate([part[number] for part in parts]) for number in (0, 1))
         order = np.argsort(joined, kind="stable")
         total = np.cumsum(weight[order])
         values.append(joined[order])
         running.append((total - weight[order] / 2.0) / total[-1])
-        sizes.append(int(size + prior_clusters + borrowed))
+        sizes.append(size + prior_clusters + elsewhere)
     return ScaledErrors(tuple(values), tuple(running), tuple(sizes))
+
+
+def _evenly(cluster: IntArray, importance: FloatArray) -> FloatArray:
+    """Weights (E,) that sum to 1, every cluster's to its importance."""
+    if not len(cluster):
+        return np.empty(0)
+    weight = importance[cluster] / np.bincount(cluster)[cluster]
+    result: FloatArray = weight / weight.sum()
+    return result
+
+
+def _effective(weights: FloatArray) -> float:
+    """Number of equal weights that would tell as much as these (Kish 1965)."""
+    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def _laplace(points: int) -> FloatArray:

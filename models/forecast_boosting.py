@@ -26,11 +26,10 @@ ROWS_AHEAD: Final = 4
 """Near examples: the next so many observations."""
 FAR_YEARS: Final = (5, 7, 10, 13, 17, 21)
 """Far examples: the observation so many years ahead."""
-SMALLEST: Final = 1e-9
+SMALL_COUNT: Final = 0.05
+"""Per 100 people: counts well under it are as good as equal."""
 WITHIN_GROUP: Final = 0.5
 """A series of n examples counts as n to this power."""
-WITHIN_MEDIUM: Final = 0.75
-"""A medium of n concept groups counts as n to this power."""
 BY_SCALE: Final = 0.5
 """Examples are drawn by their scale to this power: between errors in points and errors in usual changes."""
 
@@ -112,6 +111,14 @@ def inputs_of(moments: Moments, moment: IntArray, ahead: FloatArray) -> Inputs:
     return Inputs(matrix, part.level, base, scale, top)
 
 
+def mean_level(members: FloatArray, weights: FloatArray, top: FloatArray) -> FloatArray:
+    """Weighted mean (E,) of members' levels (E, M): of shares as they are, of counts on a logarithmic scale."""
+    share = np.isfinite(top)
+    joined = members @ weights
+    logarithm = np.log(np.maximum(members, 0.0) + SMALL_COUNT) @ weights
+    return np.where(share, joined, np.maximum(np.exp(np.where(share, 0.0, logarithm)) - SMALL_COUNT, 0.0))
+
+
 def _at_constant_growth(part: Moments, share: BoolArray, growth: FloatArray, ahead: FloatArray) -> FloatArray:
     """Level (E,) if growth went on: straight on the logit scale for shares; for counts it dies out within decades."""
     inside = np.clip(part.level, 0.3, 99.7)
@@ -121,13 +128,16 @@ def _at_constant_growth(part: Moments, share: BoolArray, growth: FloatArray, ahe
     return np.where(share, as_share, part.level * np.exp(reach))
 
 
-def drawing_weights(groups: IntArray, media: IntArray, scale: FloatArray) -> FloatArray:
-    """Chance (E,) of each example to be drawn, from the codes of its concept group and medium and its scale."""
+def drawing_weights(groups: IntArray, media: IntArray, scale: FloatArray, within_medium: float) -> FloatArray:
+    """Weight (E,) of each example to be drawn, from the codes of its concept group and medium and its scale.
+
+    A medium of n concept groups counts as n to the power ``within_medium``.
+    """
     size = np.bincount(groups).astype(np.float64)
-    kinds = np.unique(np.stack([media, groups], axis=1), axis=0)[:, 0]
-    members = np.bincount(kinds, minlength=int(media.max(initial=0)) + 1).astype(np.float64)
-    weight = size[groups] ** (WITHIN_GROUP - 1.0) * members[media] ** (WITHIN_MEDIUM - 1.0) * scale**BY_SCALE
-    result: FloatArray = weight / weight.sum()
+    _, first = np.unique(groups, return_index=True)
+    members = np.bincount(media[first], minlength=int(media.max(initial=0)) + 1).astype(np.float64)
+    balance = np.maximum(members, 1.0)[media] ** (within_medium - 1.0)
+    result: FloatArray = size[groups] ** (WITHIN_GROUP - 1.0) * balance * scale**BY_SCALE
     return result
 
 
@@ -141,6 +151,7 @@ class Booster:
             max_iter=iterations,
             max_leaf_nodes=leaves,
             min_samples_leaf=30,
+            max_bins=96,
             max_features=0.5,
             l2_regularization=1.0,
             early_stopping=False,
@@ -148,15 +159,16 @@ class Booster:
         )
 
     def fit(self, matrix: FloatArray, target: FloatArray) -> Booster:
-        """Learn targets (E,) from a matrix (E, F)."""
+        """Learn targets (E,) from a matrix (E, F). A feature that no example has cannot be binned, and is left out."""
+        self._known = np.isfinite(matrix).any(axis=0)
         with threadpool_limits(limits=1):
-            self._model.fit(matrix, target)
+            self._model.fit(matrix[:, self._known], target)
         return self
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         """Normalised residuals (E,)."""
         with threadpool_limits(limits=1):
-            result: FloatArray = self._model.predict(matrix)
+            result: FloatArray = self._model.predict(matrix[:, self._known])
         return result
 
 

@@ -24,8 +24,8 @@ QUIET: Final = 0.05
 """Errors are told apart down to this part of the usual change."""
 STEPS: Final = 10
 """Weights of the stack are multiples of one part in so many."""
-EQUAL: Final = 0.02
-"""What a departure of the weights by 1 from equal ones must gain, as a part of the error."""
+EQUAL: Final = 0.1
+"""What a departure of the weights by 1 from the prior ones must gain, as a part of the error."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Settings:
     seed: int
     folds: int
     draws: int
+    held: int
     iterations: int
+    within_medium: float
     prior_groups: float
     borrowed: float
 
@@ -44,15 +46,18 @@ class Settings:
 class Pool:
     """References as examples.
 
-    ``fold``, ``group``, ``medium``: (n,) codes of each series; ``others``: called with moments (E,), years ahead
-    (E,) and gives the other members' levels (E, M) made without the moment's own concept group.
+    ``weight``: (E,) of each example to be drawn; ``fold``, ``held``: (n,) code of each series' fold and of what is held
+    out together; ``importance``: (C,) by that code, how far errors on it speak for errors on others; ``others``: called
+    with moments (E,), years ahead (E,) and gives the other members' levels (E, M), made without all that is held out
+    with the moment's series.
     """
 
     moments: Moments
     examples: Examples
+    weight: FloatArray
     fold: IntArray
-    group: IntArray
-    medium: IntArray
+    held: IntArray
+    importance: FloatArray
     others: Callable[[IntArray, FloatArray], FloatArray]
 
 
@@ -75,13 +80,13 @@ class Stack:
         result: FloatArray = np.clip(inputs.base + moved * inputs.scale, 0.0, inputs.top)
         return result
 
-    def point(self, members: FloatArray) -> FloatArray:
+    def point(self, members: FloatArray, top: FloatArray) -> FloatArray:
         """The stack's forecast (E,) from its members (E, M), the damped trend first."""
         if self.weights is None:
             return members[:, 0]
-        joined = members @ self.weights
-        result: FloatArray = members[:, 0] + self.trust * (joined - members[:, 0])
-        return result
+        trend = np.zeros(members.shape[1])
+        trend[0] = 1.0
+        return boosting.mean_level(members, self.trust * self.weights + (1.0 - self.trust) * trend, top)
 
     def expected(self, inputs: Inputs) -> FloatArray:
         """Expected size of the error (E,): the scale itself where nothing was learnt."""
@@ -109,7 +114,7 @@ def regime_of(inputs: Inputs) -> IntArray:
 def _none_yet(settings: Settings) -> ScaledErrors:
     empty, codes = np.empty(0), np.empty(0, dtype=np.int64)
     return scaled_errors(
-        empty, codes, codes, n_groups=N_REGIMES, prior_clusters=max(settings.prior_groups, 1.0), borrowed=0.0
+        empty, codes, codes, empty, n_groups=N_REGIMES, prior_clusters=max(settings.prior_groups, 1.0), borrowed=0.0
     )
 
 
@@ -117,14 +122,14 @@ def learnt(pool: Pool, settings: Settings, fewest: int) -> Stack:
     """The stack of one reach, from a pool of examples; an empty one for fewer than ``fewest`` examples or two groups."""
     stack = Stack(settings)
     row = pool.moments.row[pool.examples.moment]
-    n_groups = len(np.unique(pool.group[row]))
+    n_groups = len(np.unique(pool.held[row]))
     if len(row) < fewest or n_groups < 2:
         return stack
     unseen = _fold_models(pool, settings, stack)
     stack.trust = n_groups / (n_groups + settings.prior_groups)
     stack.weights = best_weights(unseen.members, unseen.actual, unseen.inputs.scale)
-    missed = unseen.actual - stack.point(unseen.members)
-    _learn_spread(stack, unseen, missed, settings)
+    missed = unseen.actual - stack.point(unseen.members, unseen.inputs.top)
+    _learn_spread(stack, unseen, missed, pool.importance, settings)
     return stack
 
 
@@ -136,25 +141,24 @@ class _Unseen:
     members: FloatArray
     actual: FloatArray
     fold: IntArray
-    group: IntArray
+    held: IntArray
 
 
 def _fold_models(pool: Pool, settings: Settings, stack: Stack) -> _Unseen:
     """One boosted model a fold, without it; and its forecasts of examples drawn from the fold."""
     examples, row = pool.examples, pool.moments.row[pool.examples.moment]
     fold = pool.fold[row]
-    size = pool.moments.volatility[examples.moment] * np.sqrt(examples.ahead)
     chosen, said = [], []
     for number in range(settings.folds):
         rng = np.random.default_rng((settings.seed, number))
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not len(inside) or not len(outside):
             continue
-        drawn = _draw(pool, row, size, outside, settings.draws, rng)
+        drawn = _draw(pool, outside, settings.draws, rng)
         read = boosting.inputs_of(pool.moments, examples.moment[drawn], examples.ahead[drawn])
         model = Booster(seed=settings.seed + number, iterations=settings.iterations)
         model.fit(read.matrix, (examples.actual[drawn] - read.base) / read.scale)
-        held = np.unique(_draw(pool, row, size, inside, settings.draws // settings.folds, rng))
+        held = np.unique(_draw(pool, inside, settings.held // settings.folds, rng))
         asked = boosting.inputs_of(pool.moments, examples.moment[held], examples.ahead[held])
         said.append(np.clip(asked.base + model.predict(asked.matrix) * asked.scale, 0.0, asked.top))
         chosen.append(held)
@@ -163,28 +167,29 @@ def _fold_models(pool: Pool, settings: Settings, stack: Stack) -> _Unseen:
     inputs = boosting.inputs_of(pool.moments, examples.moment[index], examples.ahead[index])
     others = pool.others(examples.moment[index], examples.ahead[index])
     members = np.column_stack([inputs.base, np.concatenate(said), others])
-    return _Unseen(inputs, members, examples.actual[index], fold[index], pool.group[row[index]])
+    return _Unseen(inputs, members, examples.actual[index], fold[index], pool.held[row[index]])
 
 
-def _draw(
-    pool: Pool, row: IntArray, size: FloatArray, among: IntArray, draws: int, rng: np.random.Generator
-) -> IntArray:
+def _draw(pool: Pool, among: IntArray, draws: int, rng: np.random.Generator) -> IntArray:
     """Examples drawn with replacement by ``drawing_weights``, never more than there are."""
-    weights = boosting.drawing_weights(pool.group[row[among]], pool.medium[row[among]], size[among])
-    result: IntArray = among[rng.choice(len(among), min(draws, len(among)), p=weights)]
+    weights = pool.weight[among]
+    result: IntArray = among[rng.choice(len(among), min(draws, len(among)), p=weights / weights.sum())]
     return result
 
 
 def best_weights(members: FloatArray, actual: FloatArray, scale: FloatArray) -> FloatArray:
     """Convex weights (M,) of the members (C, M) with the least mean |error| / scale, on a grid of ``STEPS`` parts.
 
-    Of weights that are as good the evenest: a departure from equal weights must pay (``EQUAL``).
+    The prior: the members that learn count the same, the damped trend not at all. A departure must pay (``EQUAL``):
+    what was learnt of weights on a few media is no better known than that.
     """
     n = members.shape[1]
     grid = _simplex(n)
     away = (members - actual[:, None]) / scale[:, None]
     loss = np.array([np.abs(away @ weight).mean() for weight in grid])
-    departure = np.abs(grid - 1.0 / n).sum(axis=1) / 2.0
+    prior = np.full(n, 1.0 / max(n - 1, 1))
+    prior[0] = 0.0 if n > 1 else 1.0
+    departure = np.abs(grid - prior).sum(axis=1) / 2.0
     result: FloatArray = grid[int(np.argmin(loss * (1.0 + EQUAL * departure)))]
     return result
 
@@ -198,12 +203,17 @@ def _simplex(n: int) -> FloatArray:
     return np.column_stack([parts, STEPS - parts.sum(axis=1)]) / STEPS
 
 
-def _learn_spread(stack: Stack, unseen: _Unseen, missed: FloatArray, settings: Settings) -> None:
-    """Models of the expected size of an error, each without a fold, and the errors scaled by them."""
+def _learn_spread(
+    stack: Stack, unseen: _Unseen, missed: FloatArray, importance: FloatArray, settings: Settings
+) -> None:
+    """Models of the expected size of an error, each without half of the folds, and the errors scaled by them."""
     size = np.log(np.abs(missed) / unseen.inputs.scale + QUIET)
     expected = np.zeros(len(missed))
-    for number in np.unique(unseen.fold):
-        outside = unseen.fold != number
+    half = unseen.fold % 2
+    for number in np.unique(half):
+        outside = half != number
+        if not outside.any():
+            continue
         model = Booster(seed=settings.seed, iterations=40, leaves=6, loss="squared_error")
         model.fit(unseen.inputs.matrix[outside], size[outside])
         expected[~outside] = model.predict(unseen.inputs.matrix[~outside])
@@ -211,7 +221,8 @@ def _learn_spread(stack: Stack, unseen: _Unseen, missed: FloatArray, settings: S
     stack.errors = scaled_errors(
         missed / (unseen.inputs.scale * np.exp(expected)),
         regime_of(unseen.inputs),
-        unseen.group,
+        unseen.held,
+        importance,
         n_groups=N_REGIMES,
         prior_clusters=settings.prior_groups,
         borrowed=settings.borrowed,

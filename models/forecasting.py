@@ -37,6 +37,10 @@ LEVELS: Final = (0.5, 0.8, 0.9)
 MEMBERS: Final = ("damped_trend", "boosted", "analogues")
 NEAR_UNTIL, FAR_FROM = 4, 7
 """Years ahead up to which the near model speaks alone, and from which the far one does; between, a mixture."""
+WITHIN_MEDIUM: Final = (0.75, 0.25)
+"""A medium of n concept groups counts as n to this power where examples are drawn, near and far."""
+HELD: Final = (1.0, 0.5)
+"""Examples forecast by models that had not seen them, as a part of the draws, near and far."""
 FEWEST: Final = 60
 """Examples under which nothing is learnt."""
 
@@ -109,11 +113,11 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         moments, (levels, _) = moments_of(panel), boosting.levels_for(panel)
         self.references_ = tuple(panel.info["series"])
         self._analogues = AnalogueMember().fit(panel, self.seed)
-        settings = Settings(self.seed, self.folds, self.draws, self.iterations, self.prior_groups, self.borrowed)
+        near, far = (self._settings(power, held) for power, held in zip(WITHIN_MEDIUM, HELD, strict=True))
         self.near_ = self._stack(
-            panel, moments, boosting.near_examples(moments, levels, FAR_FROM - 1), settings, analogues=False
+            panel, moments, boosting.near_examples(moments, levels, FAR_FROM - 1), near, analogues=False
         )
-        self.far_ = self._stack(panel, moments, boosting.far_examples(moments, levels), settings, analogues=True)
+        self.far_ = self._stack(panel, moments, boosting.far_examples(moments, levels), far, analogues=True)
         return self
 
     def _check(self) -> None:
@@ -125,6 +129,18 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             raise ValueError("prior_groups and borrowed must not be negative")
         if self.hold_out not in ("concept_group", "family"):
             raise ValueError(f"hold_out {self.hold_out!r} unknown; one of concept_group, family")
+
+    def _settings(self, within_medium: float, held: float) -> Settings:
+        return Settings(
+            seed=self.seed,
+            folds=self.folds,
+            draws=self.draws,
+            held=max(int(self.draws * held), self.folds),
+            iterations=self.iterations,
+            within_medium=within_medium,
+            prior_groups=self.prior_groups,
+            borrowed=self.borrowed,
+        )
 
     def _stack(
         self, panel: Histories, moments: Moments, examples: Examples, settings: Settings, *, analogues: bool
@@ -140,7 +156,12 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             barred = held[moments.row[moment]][:, None] == held[None, :]
             return self._by_analogy(panel, moments, moment, ahead, barred)[:, None]
 
-        pool = Pool(moments, examples, shared_out(held, self.folds, self.seed), group, medium, others)
+        row = moments.row[examples.moment]
+        size = moments.volatility[examples.moment] * np.sqrt(examples.ahead)
+        weight = boosting.drawing_weights(group[row], medium[row], size, settings.within_medium)
+        codes = _codes(panel, self.hold_out)
+        folds = shared_out(held, self.folds, self.seed)
+        pool = Pool(moments, examples, weight, folds, codes, _importance(codes, medium), others)
         return learnt(pool, settings, FEWEST)
 
     def _by_analogy(
@@ -188,7 +209,7 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         }
         near = np.column_stack([inputs.base, self.near_.boosted(inputs)])
         far = np.column_stack([inputs.base, self.far_.boosted(inputs), members["analogues"]])
-        points = [self.near_.point(near), self.far_.point(far)]
+        points = [self.near_.point(near, inputs.top), self.far_.point(far, inputs.top)]
         lower, upper = {}, {}
         for level in levels:
             ends = [
@@ -234,6 +255,14 @@ def _to_unit(levels: FloatArray, history: Histories, row: IntArray) -> FloatArra
     """Levels (E,) or (E, H) of the rows' series, from their own unit to the working one."""
     _, back = boosting.levels_for(history)
     result: FloatArray = levels / (back[row] if levels.ndim == 1 else back[row][:, None])
+    return result
+
+
+def _importance(codes: IntArray, medium: IntArray) -> FloatArray:
+    """Weight (C,) of what is held out together: of n concept groups of one medium, each 1 / √n."""
+    _, first = np.unique(codes, return_index=True)
+    kind = medium[first]
+    result: FloatArray = 1.0 / np.sqrt(np.bincount(kind)[kind])
     return result
 
 
