@@ -54,6 +54,10 @@ PEERS: Final = ("naive", "damped_trend", "bass_capped", "logistic_capped", "gomp
 LEARNS: Final = "adoption"
 FORECASTERS: Final = (LEARNS, "damped_trend")
 
+FITS: Final = {"published": (6, 10), "ripeness": (5, 10)}
+"""Folds that targets are dealt into where series are left out, and years a model serves in as-of: such fits see less than
+they might, never more, and all of them take seconds, not minutes."""
+
 Worlds = Callable[[str | None], Histories]
 """Every series as of a date (ISO text), or as of today."""
 
@@ -66,9 +70,17 @@ class Request:
     mode: ForecastMode
     data: str
     forecaster: str = LEARNS
-    folds: int | None = None
-    every: int = 1
     n_boot: int = N_BOOT
+
+    @property
+    def folds(self) -> int:
+        """Folds that targets are dealt into."""
+        return FITS[self.protocol][0]
+
+    @property
+    def every(self) -> int:
+        """Years that a model serves in as-of."""
+        return FITS[self.protocol][1]
 
 
 @dataclass(frozen=True)
