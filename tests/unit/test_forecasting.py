@@ -109,6 +109,23 @@ def test_what_is_not_in_the_panel_or_after_the_origin_moves_nothing(fresh: Histo
     assert not same(model.predict(fresh.until(1975), [1, 8]), model.predict(allowed.until(1975), [1, 8]))
 
 
+def test_a_fold_model_has_seen_nothing_of_its_fold(fresh: Histories) -> None:
+    """One series is turned to noise: the models of its fold stay as they were, the others do not."""
+    panel = logistic_world(9, seed=3)
+    levels = panel.levels.copy()
+    levels[4] = np.random.default_rng(0).uniform(0.0, 100.0, levels.shape[1])
+    changed = Histories(panel.info, panel.years, levels, panel.interpolated)
+    one, two = (AdoptionForecaster(**QUICK).fit(part) for part in (panel, changed))
+    own = conformal.shared_out(panel.info["concept_group"].to_numpy(), QUICK["folds"], seed=0)[4]
+    inputs = boosting.inputs_of(moments_of(fresh.until(1975)), np.arange(200), np.full(200, 3.0))
+    for fold in range(QUICK["folds"]):
+        for before, after in ((one.near_, two.near_), (one.far_, two.far_)):
+            equal = np.array_equal(
+                before.boosters[fold].predict(inputs.matrix), after.boosters[fold].predict(inputs.matrix)
+            )
+            assert equal == (fold == own)
+
+
 def test_a_stated_ceiling_is_the_bound_and_the_scale(fitted: AdoptionForecaster, fresh: Histories) -> None:
     cut = fresh.until(1975)
     half = Histories(cut.info.with_columns(ceiling=pl.lit(50.0)), cut.years, cut.levels / 2.0, cut.interpolated)
