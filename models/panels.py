@@ -72,15 +72,18 @@ class Finish:
 class FixedSample:
     """The series one ripeness curve is drawn on, the same at every age.
 
-    ``series``: one row per kept series, sorted by series: series, the attributes, ``target_level`` (level at
-    the target age, in the unit of the series) and ``target_between`` (true where it lies between two
-    observations). ``exclusions``: series, panel, unit_class, reason (the first that applies), sorted by
-    series.
+    ``series``: one row per kept series, sorted by series: series, the attributes, ``launch`` (the year age
+    counts from), ``target_level`` (level at the target age, in the unit of the series) and ``target_between``
+    (true where it lies between two observations). ``exclusions``: series, panel, unit_class, reason (the
+    first that applies), sorted by series. ``levels``: series, concept_group, family, place, unit_class,
+    target_level of every series observed at the target age, from the start or not, left-truncated ones
+    excluded: what climatology is made of.
     """
 
     series: pl.DataFrame
     exclusions: pl.DataFrame
     target_age: int
+    levels: pl.DataFrame
 
 
 def _flagged(flag: str) -> pl.Expr:
@@ -282,7 +285,8 @@ def fixed_sample(frame: pl.DataFrame, target_age: int = 20) -> FixedSample:
     checked = validate_adoption(frame).filter(pl.col("age") >= 0)
     real = _screen(_usable(checked), target_age)
     naive = _screen(checked, target_age)
-    heads = frame.select("series", *ATTRIBUTES, "left_truncated").unique("series").sort("series")
+    launch = (pl.col("year") - pl.col("age")).alias("launch")
+    heads = frame.select("series", *ATTRIBUTES, launch, "left_truncated").unique("series").sort("series")
     table = heads.join(real, on="series", how="left").join(naive, on="series", how="left", suffix="_all")
     reason = (
         pl.when("left_truncated")
@@ -298,12 +302,13 @@ def fixed_sample(frame: pl.DataFrame, target_age: int = 20) -> FixedSample:
         .otherwise(pl.lit(NO_TARGET))
     )
     table = table.with_columns(reason=reason)
-    names = ["series", *ATTRIBUTES]
     kept = table.filter(pl.col("reason").is_null())
+    there = table.filter(~pl.col("left_truncated"), pl.col("level").is_not_null())
     return FixedSample(
-        series=kept.select(*names, target_level="level", target_between="between"),
+        series=kept.select("series", *ATTRIBUTES, "launch", target_level="level", target_between="between"),
         exclusions=table.filter(pl.col("reason").is_not_null()).select("series", "panel", "unit_class", "reason"),
         target_age=target_age,
+        levels=there.select("series", "concept_group", "family", "place", "unit_class", target_level="level"),
     )
 
 

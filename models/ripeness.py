@@ -1,37 +1,25 @@
 """How much of a medium's level at a target age is known at each age before it, and when it can be read.
 
 Belongs here: scores of forecasts by age, their bootstrap over concept groups, the readable age. Does not: the
-forecasts themselves (``forecasters``), the sample (``panels``), verdicts.
+forecasts themselves (``forecasts_by_age``), the sample (``panels``), verdicts.
 
-Resamples draw concept groups with replacement within a panel; the forecasts, climatology and interval
-offsets are not made anew in each, so the intervals speak of which series are scored, not of which were
+Resamples draw concept groups with replacement within a panel; the forecasts, climatology and intervals are
+not made anew in each, so the intervals of the scores speak of which series are scored, not of which were
 learnt from.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
-from longwave.models.curves import fit_curves
-from longwave.models.forecasters import (
-    CurveFitter,
-    HistoryForecasts,
-    Mode,
-    forecast_windows,
-    history_forecasts,
-    middle_of_counts,
-)
-from longwave.models.panels import FloatArray, IntArray, fixed_sample
+from longwave.models.panels import FixedSample, FloatArray, IntArray
 from numpy.typing import NDArray
 
 MIN_CLUSTERS: Final = 15
-MIN_REFERENCES: Final = 9
-"""Under this many references no finite 80 % interval can be made (⌊(m + 1)/10⌋ = 0): none is scored."""
 MAX_MEDIAN_ERROR: Final = 10.0
 MAX_SHARE_OF_CLIMATOLOGY: Final = 0.5
 MAX_MEDIAN_WIDTH: Final = 20.0
@@ -77,7 +65,7 @@ class RipenessResult:
     (points, or logs for counts), information_mse and information_mae with _lo and _hi (95 %), median_error
     and clim_median_error (absolute), coverage_80 (0–1) with _lo and _hi (90 %), median_width_80; ages
     0..target − 5. ``pooled``: forecaster, age, n_panels, the two informations with limits: panels averaged
-    equally. ``windows``: as ``forecasters.forecast_windows``; ages 0..target − 3. ``exclusions``: series,
+    equally. ``windows``: as ``forecasts_by_age.windows``; ages 0..target − 3. ``exclusions``: series,
     panel, unit_class, reason. ``readable``: panel, forecaster, age (null: not reached, or see reason), lo,
     hi (95 %; null: not reached), reached_share of the resamples, n_series, n_clusters, coverage_valid (no 90
     % interval of the coverage at the readable age or the next two excludes 80 %; null where not reached),
@@ -104,38 +92,25 @@ class _Scores:
     width: FloatArray
 
 
-def information_by_age(
-    frame: pl.DataFrame,
-    *,
-    target_age: int = 20,
-    mode: Mode = "leave-medium-out",
-    forecaster: str | Sequence[str] = "selected",
-    n_boot: int = 2000,
-    seed: int,
-    forecasts: HistoryForecasts | None = None,
-    fitter: CurveFitter = fit_curves,
-) -> RipenessResult:
-    """Information, errors, coverage and readable age of every panel of an adoption frame.
+def information_by_age(sample: FixedSample, windows: pl.DataFrame, *, n_boot: int = 2000, seed: int) -> RipenessResult:
+    """Information, errors, coverage and readable age of every panel of a sample.
 
     information(k) = 1 − MSE(k) / MSE(climatology), and the same of MAE, where climatology is the mean (MSE)
-    or median (MAE) of the levels of the concept groups the mode leaves: all that is known at launch.
-    Negative values are kept. ``forecasts``: own-history forecasts made before (``history_forecasts``), to be
-    shared by modes and forecasters; made here with ``fitter`` where not given. ``seed`` drives the
-    bootstrap; a panel's draws depend on the seed and its name alone. Raises ValueError as
-    ``validate_adoption`` and ``forecast_windows``, and for a target age under 6 or fewer than 1 resample.
+    or median (MAE) of the levels of the other concept groups: all that is known at launch. Negative values
+    are kept. ``windows``: every forecast of the sample at ages 0..target − 3 (``forecasts_by_age.windows``).
+    ``seed`` drives the bootstrap; a panel's draws depend on the seed and its name alone. Raises ValueError
+    for a target age under 6, fewer than 1 resample, or ages that are not all there.
     """
+    target_age = sample.target_age
     if target_age <= LAST_REPORTED_BEFORE:
         raise ValueError(f"target age {target_age} must be over {LAST_REPORTED_BEFORE}")
     if n_boot < 1:
         raise ValueError(f"n_boot {n_boot} must be at least 1")
-    names = (forecaster,) if isinstance(forecaster, str) else tuple(forecaster)
-    sample = fixed_sample(frame, target_age)
-    if forecasts is None:
-        forecasts = history_forecasts(frame, target_ages=(target_age,), fitter=fitter)
-    windows = forecast_windows(sample, forecasts, mode=mode, forecasters=names)
     windows = windows.filter(pl.col("age") <= target_age - LAST_SCORED_BEFORE)
+    if windows.height and windows["age"].n_unique() != target_age - LAST_SCORED_BEFORE + 1:
+        raise ValueError(f"windows must hold the ages 0..{target_age - LAST_SCORED_BEFORE}")
     alone = sample.series.filter(~pl.col("series").is_in(windows["series"].unique().implode()))
-    lost = alone.select("series", "panel", "unit_class", reason=pl.lit(f"no reference left by {mode}"))
+    lost = alone.select("series", "panel", "unit_class", reason=pl.lit("no climatology left"))
     parts = [
         _score_panel(part, target_age, n_boot, seed)
         for part in windows.partition_by("panel", "unit_class", "forecaster", maintain_order=True)
@@ -179,10 +154,6 @@ def _score_panel(part: pl.DataFrame, target_age: int, n_boot: int, seed: int) ->
     columns["median_error"] = np.median(scores.absolute, axis=1)
     columns["clim_median_error"] = np.median(scores.clim_absolute, axis=1)
     columns["median_width_80"] = np.median(scores.width, axis=1)
-    references = int(part.select(pl.col("n_references").min()).item())
-    if references < MIN_REFERENCES:
-        for name in ("coverage_80", "coverage_80_lo", "coverage_80_hi", "median_width_80"):
-            columns[name] = np.full_like(columns[name], np.nan)
     head = {"panel": panel, "unit_class": unit, "forecaster": forecaster}
     size = {"n_series": len(scores.cluster), "n_clusters": n_clusters}
     by_age: list[dict[str, object]] = [
@@ -190,7 +161,7 @@ def _score_panel(part: pl.DataFrame, target_age: int, n_boot: int, seed: int) ->
         for k in reported
     ]
     readable = {"panel": panel, "forecaster": forecaster, **size}
-    readable |= _readable_row(scores, columns, drawn, unit, target_age, references)
+    readable |= _readable_row(scores, columns, drawn, unit, target_age)
     information = {name: point[name][0, reported] for name in _MEASURES}
     draws = {name: resampled[name][:, reported] for name in _MEASURES}
     return _PanelScores(forecaster, n_clusters, by_age, readable, information, draws)
@@ -283,7 +254,6 @@ def _readable_row(
     drawn: NDArray[np.int32],
     unit: str,
     target_age: int,
-    references: int,
 ) -> dict[str, object]:
     """Age, limits, validity and reason of one panel and forecaster."""
     empty = dict.fromkeys(("age", "lo", "hi", "reached_share", "coverage_valid"))
@@ -291,8 +261,8 @@ def _readable_row(
         return {**empty, "reason": "counts: the rule is in points of a share"}
     if drawn.shape[1] < MIN_CLUSTERS:
         return {**empty, "reason": f"fewer than {MIN_CLUSTERS} clusters"}
-    if references < MIN_REFERENCES:
-        return {**empty, "reason": f"{references} reference series: no 80 % interval can be made"}
+    if np.isnan(scores.width).all():
+        return {**empty, "reason": "this forecaster makes no intervals"}
     age = readable_age(
         columns["median_error"][None],
         columns["clim_median_error"][None],
@@ -330,6 +300,22 @@ def _medians(values: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
         result[:, k] = middle_of_counts(row[order], counts[:, order])
     spoilt: FloatArray = np.where(np.isnan(values).any(axis=1), np.nan, result)
     return spoilt
+
+
+def middle_of_counts(sorted_values: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
+    """Median (B,) of the values (n,), in rising order, each taken ``counts`` (B, n) times; NaN where none is.
+
+    Equal to ``numpy.median`` of the repeated values.
+    """
+    running = np.cumsum(counts, axis=1, dtype=np.int32)
+    if not len(sorted_values):
+        return np.full(len(counts), np.nan)
+    total = running[:, -1:]
+    low = (running < (total + 1) // 2).sum(axis=1)
+    high = (running < total // 2 + 1).sum(axis=1)
+    top = len(sorted_values) - 1
+    middle = (sorted_values[np.minimum(low, top)] + sorted_values[np.minimum(high, top)]) / 2.0
+    return np.where(total[:, 0] > 0, middle, np.nan)
 
 
 def _pool(parts: list[_PanelScores]) -> pl.DataFrame:

@@ -28,6 +28,7 @@ from longwave.pipelines.progress import step_done
 from longwave.pipelines.publish import release_of, write_report
 from longwave.pipelines.refresh import SourceOutcome, of_one_source, refresh_source
 from longwave.pipelines.rewriting import rewriting
+from longwave.pipelines.ripening import CONVENTIONS, ripeness
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse import results
@@ -47,6 +48,7 @@ from longwave.warehouse.panels import (
     left_out,
     sources_behind,
 )
+from longwave.warehouse.reference_series import reference_frame
 from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
@@ -225,18 +227,19 @@ def adoption(house: House) -> dg.MaterializeResult[None]:
     description="How much of the level at age 20 is known at each age before it, and the readable age.",
 )
 def information_by_age(house: House) -> dg.MaterializeResult[None]:
-    """Forecast the level at age 20 from every age, and score against what other media's history alone tells."""
+    """Forecast the level at age 20 from every age, today's media from their end, and the four media as of their time."""
     step = "findings/information_by_age"
     with Warehouse(house.home) as warehouse:
         freeze(warehouse.con)
-        frames = {convention: adoption_frame(warehouse.con, convention) for convention in find.CONVENTIONS}
+        frames = {convention: adoption_frame(warehouse.con, convention) for convention in CONVENTIONS}
+        series = reference_frame(warehouse.con)
         vintage, unused = newest_vintage(warehouse.con, sources_behind("pooled")), left_out(warehouse.con)
         inputs = {convention: frame_digest(frame) for convention, frame in frames.items()}
-        inputs |= {"vintage": str(vintage), "unused": repr(unused)}
-        key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
+        inputs |= {"series": frame_digest(series), "vintage": str(vintage), "unused": repr(unused)}
+        key = step_key(("longwave.pipelines.ripening",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.ripeness(frames, unused), key, vintage)
+            _store(warehouse, step, ripeness(frames, series, unused), key, vintage)
         return _result(warehouse, step, changed)
 
 

@@ -12,20 +12,11 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from longwave.models.forecasters import FORECASTERS, Mode, history_forecasts
 from longwave.models.persistence import persistence as compare
-from longwave.models.ripeness import MIN_CLUSTERS, RipenessResult, information_by_age
 from longwave.warehouse.tables import polars_schema
 
-TARGET_AGE = 20
 N_BOOT = 2000
 SEED = 20261123
-# Stands between a series and its launch year in names that last for one step only.
-LAUNCH_MARK = " from "
-MODES: tuple[Mode, ...] = ("leave-medium-out", "leave-one-out")
-CONVENTIONS = ("cited", "first_1_percent", "first_10_percent")
-PRIMARY = "selected"
-UNIT_INFORMATION = "1 − error ÷ climatology's"
 
 
 @dataclass
@@ -87,159 +78,6 @@ def adoption(lines: pl.DataFrame) -> Rows:
         convention = "cited" if launch is not None else None
         rows.notes.append({"series": series, "status": "used", "launch": launch, "launch_convention": convention})
     return rows
-
-
-def ripeness(frames: Mapping[str, pl.DataFrame], left_out: Iterable[tuple[str, str]] = ()) -> Rows:
-    """Information by age on every panel, in both modes, and under each launch convention (sensitivity).
-
-    Args:
-        frames: adoption frame by launch convention; `cited` is the headline.
-        left_out: series of record that no panel can use, with the reason.
-
-    """
-    rows = Rows()
-    # A series counted from one launch year is one history whatever the convention that chose the year: fitted once.
-    histories = {convention: _by_launch(frame) for convention, frame in frames.items()}
-    union = pl.concat(histories.values()).unique(["series", "age"], keep="first", maintain_order=True)
-    forecasts = history_forecasts(union, target_ages=(TARGET_AGE,))
-    for convention, frame in histories.items():
-        headline = convention == "cited"
-        for mode in MODES if headline else MODES[:1]:
-            result = information_by_age(
-                frame,
-                target_age=TARGET_AGE,
-                mode=mode,
-                forecaster=FORECASTERS if headline and mode == MODES[0] else (PRIMARY,),
-                n_boot=N_BOOT,
-                seed=SEED,
-                forecasts=forecasts,
-            )
-            _add_ripeness(rows, result, mode if headline else f"{mode}, {convention}")
-            if headline and mode == MODES[0]:
-                _add_series(rows, frame, result)
-    rows.notes += [{"series": s, "status": why, "launch": None, "launch_convention": None} for s, why in left_out]
-    return rows
-
-
-def _by_launch(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with each series named together with the launch its ages count from."""
-    return frame.with_columns(pl.format("{}{}{}", "series", pl.lit(LAUNCH_MARK), "launch").alias("series"))
-
-
-def _add_ripeness(rows: Rows, result: RipenessResult, mode: str) -> None:
-    for row in result.by_age.iter_rows(named=True):
-        primary = row["forecaster"] == PRIMARY
-        label = mode if primary else f"{mode}/{row['forecaster']}"
-        size = {"n": row["n_series"], "n_clusters": row["n_clusters"]}
-        for measure in ("information_mse", "information_mae"):
-            if primary:
-                values = {"estimate": row[measure], "lo": row[f"{measure}_lo"], "hi": row[f"{measure}_hi"]}
-                rows.finding(
-                    row["panel"],
-                    measure,
-                    mode,
-                    k=row["age"],
-                    horizon=TARGET_AGE,
-                    level=0.95,
-                    unit=UNIT_INFORMATION,
-                    **values,
-                    **size,
-                )
-            rows.curve(
-                row["panel"],
-                measure,
-                label,
-                "age",
-                row["age"],
-                y=row[measure],
-                lo=row[f"{measure}_lo"],
-                hi=row[f"{measure}_hi"],
-                level=0.95,
-                n=row["n_clusters"],
-                unit=UNIT_INFORMATION,
-            )
-        if primary:
-            _add_errors(rows, row, mode)
-    references = result.windows.filter(pl.col("forecaster") == PRIMARY).group_by("panel", "age")
-    for panel, age, n in references.agg(pl.col("n_references").median()).sort("panel", "age").iter_rows():
-        rows.curve(panel, "n_references", mode, "age", age, y=n, unit="series")
-    _add_pooled(rows, result, mode)
-    for row in result.readable.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
-        rows.finding(
-            row["panel"],
-            "readable_age",
-            mode,
-            estimate=row["age"],
-            lo=row["lo"],
-            hi=row["hi"],
-            level=0.95,
-            n=row["n_series"],
-            n_clusters=row["n_clusters"],
-            unit="years since launch",
-            note=row["reason"],
-        )
-
-
-def _add_pooled(rows: Rows, result: RipenessResult, mode: str) -> None:
-    """The equal average of the panels of enough clusters; n counts their series, n_clusters their clusters."""
-    enough = result.by_age.filter(pl.col("forecaster") == PRIMARY, pl.col("n_clusters") >= MIN_CLUSTERS)
-    sizes = {
-        age: (n, m) for age, n, m in enough.group_by("age").agg(pl.col("n_series", "n_clusters").sum()).iter_rows()
-    }
-    for row in result.pooled.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
-        n, n_clusters = sizes[row["age"]]
-        for measure in ("information_mse", "information_mae"):
-            same = {"lo": row[f"{measure}_lo"], "hi": row[f"{measure}_hi"], "level": 0.95, "unit": UNIT_INFORMATION}
-            rows.finding(
-                "pooled",
-                measure,
-                mode,
-                k=row["age"],
-                horizon=TARGET_AGE,
-                estimate=row[measure],
-                n=n,
-                n_clusters=n_clusters,
-                note=f"{row['n_panels']} panels",
-                **same,
-            )
-            rows.curve("pooled", measure, mode, "age", row["age"], y=row[measure], n=n_clusters, **same)
-
-
-def _add_errors(rows: Rows, row: Mapping[str, object], mode: str) -> None:
-    unit = "points" if row["unit_class"] == "share" else "natural logarithms"
-    for measure, lo, hi in (
-        ("median_error", None, None),
-        ("clim_median_error", None, None),
-        ("coverage_80", row["coverage_80_lo"], row["coverage_80_hi"]),
-        ("median_width_80", None, None),
-    ):
-        rows.curve(
-            str(row["panel"]),
-            measure,
-            mode,
-            "age",
-            float(str(row["age"])),
-            y=row[measure],
-            lo=lo,
-            hi=hi,
-            level=0.9 if lo is not None else None,
-            n=row["n_clusters"],
-            unit="share of outcomes" if measure == "coverage_80" else unit,
-        )
-
-
-def _add_series(rows: Rows, frame: pl.DataFrame, result: RipenessResult) -> None:
-    reasons = dict(result.exclusions.select("series", "reason").iter_rows())
-    launches = frame.group_by("series").agg(pl.col("launch", "launch_convention").first()).sort("series")
-    for series, launch, convention in launches.iter_rows():
-        rows.notes.append(
-            {
-                "series": series.rpartition(LAUNCH_MARK)[0],
-                "status": reasons.get(series, "used"),
-                "launch": launch,
-                "launch_convention": convention,
-            }
-        )
 
 
 HORIZON_STEP = 5

@@ -20,7 +20,9 @@ from longwave.models import (
     claims,
     curve_comparison,
     curves,
-    forecasters,
+    fans,
+    forecasting,
+    forecasts_by_age,
     identification,
     panels,
     persistence,
@@ -29,6 +31,7 @@ from longwave.models import (
     ripeness,
     truncation,
     upkeep,
+    visibility,
 )
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.steps import digest_of, facts_digest
@@ -78,7 +81,9 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
 # What the methods page says is what the code says of itself: docstrings of the modules and functions that do the work.
 _METHODS: dict[str, tuple[Any, ...]] = {
     "How early could anyone have known": (ripeness, ripeness.information_by_age, panels.fixed_sample),
-    "What a forecast may see": (forecasters,),
+    "What a forecast may see": (visibility, forecasts_by_age),
+    "The forecaster that learns": (forecasting,),
+    "Today's media, and forecasts of then": (fans.fans, fans.ripe_at),
     "Diffusion curves": (curves, curve_frames),
     "What curves can tell": (
         identification,

@@ -25,6 +25,7 @@ VERDICTS = (
 )
 PAGES = {
     "index.html": "Findings",
+    "ripeness.html": "Ripeness",
     "claims.html": "Claims",
     "curves.html": "Curves",
     "revisions.html": "Revisions",

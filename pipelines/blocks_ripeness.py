@@ -1,0 +1,443 @@
+"""The figures of how early could anyone have known: which rows of the results each is drawn from, and the words beside it.
+
+The two that answer stand on the front page; errors, sensitivities and today's media on a page of their own. Words that
+state a number are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+import polars as pl
+from longwave.models.ripeness import MIN_CLUSTERS
+from longwave.pipelines.ripening import AS_OF, HEADLINE, LEVELS, OTHER_TARGETS, TARGET_AGE, THEN, TODAY, YOUNG
+from longwave.reports import palette
+from longwave.reports.content import FigureBlock
+from longwave.reports.figures import fans
+from longwave.reports.figures import ripeness as figure
+from longwave.warehouse.panels import PANELS, sources_behind
+
+PAGE = "ripeness.html"
+SPOKEN_AGE = 10
+ANSWERED_AGES = (3, 5, 10, 15)
+CONVENTIONS: dict[str, str] = {
+    HEADLINE: "verified launch, else first year at 1 %",
+    f"{HEADLINE}, first_1_percent": "first year at 1 %",
+    f"{HEADLINE}, first_10_percent": "first year at 10 %",
+}
+TARGETS: dict[str, str] = {HEADLINE: f"level at age {TARGET_AGE}"} | {
+    f"{HEADLINE}, target {target}": f"level at age {target}" for target in OTHER_TARGETS
+}
+HELD_OUT: dict[str, str] = {HEADLINE: "its medium left out", "leave-one-out": "its series left out"}
+EARLY = "How early could anyone have known"
+LEARNING = "learns from other media"
+BESIDE = {"damped_trend": "damped trend", "naive": "last value"}
+MEDIA_PANELS = {"radio": "radio-countries", "television": "television-countries", "internet": "internet-countries"}
+THEN_TITLES = {"radio": "Radio", "television": "Television", "internet": "Internet", "social": "Social media"}
+YOUNG_TITLES = {"social": "Social media", "podcasting": "Podcasts", "smartphone": "Smartphones", "tablet": "Tablets"}
+UNITS = {
+    "radio": "% of households",
+    "television": "sets per 100 people",
+    "internet": "% of people",
+    "social": "% of adults",
+    "podcasting": "% of people aged 12 or older",
+    "smartphone": "% of adults",
+    "tablet": "% of adults",
+}
+_TITLES = {name: panel.title for name, panel in PANELS.items()} | {"pooled": "All panels, equally weighted"}
+_ORDER = {name: i for i, name in enumerate(["pooled", *PANELS])}
+_ERRORS = {
+    "median_error": "median_error",
+    "clim_median_error": "climatology_error",
+    "coverage_80": "coverage",
+    "median_width_80": "width",
+}
+
+
+def ripeness_blocks(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Collection[str]) -> list[FigureBlock]:
+    """Every figure of ripeness that the results can fill, in the page's order.
+
+    Args:
+        findings: rows of `findings`.
+        points: rows of `finding_curves`.
+        passed_on: sources whose own rows may be shown.
+
+    """
+    front: list[Callable[[], FigureBlock | None]] = [
+        lambda: _information(findings, points),
+        lambda: _then(findings, points, passed_on),
+    ]
+    behind: list[Callable[[], FigureBlock | None]] = [
+        lambda: _today(findings, points, passed_on),
+        lambda: _errors(findings, points),
+        lambda: _variants(points, "launch-conventions", CONVENTIONS, _CONVENTION_WORDS),
+        lambda: _variants(points, "target-ages", TARGETS, _TARGET_WORDS),
+        lambda: _variants(points, "held-out", HELD_OUT, _HELD_OUT_WORDS),
+    ]
+    made = [make() for make in front]
+    made += [None if block is None else replace(block, page=PAGE) for block in (make() for make in behind)]
+    return [block for block in made if block is not None]
+
+
+def _sources(subjects: Sequence[str]) -> list[str]:
+    return sorted({source for subject in subjects for source in sources_behind(subject)})
+
+
+# --- information by age
+
+
+def _information_frame(points: pl.DataFrame, which: pl.Expr, forecaster: pl.Expr) -> pl.DataFrame:
+    return points.filter(pl.col("measure") == "information_mse", which).select(
+        pl.col("subject").alias("panel"),
+        pl.col("subject").replace(_TITLES).alias("panel_title"),
+        forecaster.alias("forecaster"),
+        pl.col("x").cast(pl.Int32).alias("age"),
+        pl.col("y").alias("estimate"),
+        "lo",
+        "hi",
+        "n",
+    )
+
+
+def _large_panels(points: pl.DataFrame) -> list[str]:
+    """Panels with enough clusters under the headline's mode."""
+    primary = points.filter(
+        pl.col("measure") == "information_mse", pl.col("mode") == HEADLINE, pl.col("n") >= MIN_CLUSTERS
+    )
+    return [panel for panel in PANELS if panel in set(primary["subject"])]
+
+
+def _behind(points: pl.DataFrame, measure: str) -> dict[str, int]:
+    """How many series a panel's forecasts learn from, or groups its climatology is of: the median over ages."""
+    counted = points.filter(pl.col("measure") == measure, pl.col("mode") == HEADLINE)
+    seen = counted.filter(pl.col("y") > 0).group_by("subject").agg(pl.col("y").median())
+    return {subject: int(n) for subject, n in seen.iter_rows()}
+
+
+def _learnt_from(points: pl.DataFrame, panels: Sequence[str]) -> str:
+    learnt, groups = _behind(points, "n_references"), _behind(points, "n_climatology")
+    said = "; ".join(
+        f"{PANELS[panel].title}: {learnt[panel]} series, climatology of {groups[panel]} concept groups"
+        for panel in panels
+        if panel in learnt and panel in groups
+    )
+    return f"What each learns from: {said}." if said else ""
+
+
+def _information(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
+    primary = pl.col("mode") == HEADLINE
+    other = pl.col("mode").str.split("/").list.last().replace(BESIDE)
+    label = pl.when(primary).then(pl.lit(LEARNING)).otherwise(other)
+    frame = _information_frame(points, primary | pl.col("mode").str.starts_with(f"{HEADLINE}/"), label)
+    large = _large_panels(points)
+    if not large:
+        return None
+    frame = frame.sort(pl.col("panel").replace_strict(_ORDER), pl.col("forecaster") != LEARNING, "forecaster", "age")
+    drawn = frame.filter(pl.col("panel").is_in(["pooled", *large]))
+    few = [PANELS[panel].title for panel in PANELS if panel in set(frame["panel"]) and panel not in large]
+    note = (
+        "Forecasts of the level at age 20 from the figures up to each age, by a forecaster that learns from the histories of "
+        "other media, on one later vintage cut at the age; of the medium itself it has seen nothing, in no country "
+        "(leave-medium-out). 0 is no better than the level that other technologies had at age 20, 1 is everything. Thin lines "
+        "read a series' own history alone. Below −1 the axis is cut, the table keeps every value. "
+        f"{_learnt_from(points, large)} {_answer(findings)}"
+    )
+    if few:
+        note += f" Under {MIN_CLUSTERS} clusters, so in the table only: {', '.join(few)}."
+    return FigureBlock(
+        id="information-by-age",
+        heading=EARLY,
+        figure=figure.information_by_age(drawn),
+        frame=frame,
+        alt="Information about the level at age 20, by age, in each panel, with 95 % bands.",
+        note=note,
+        source_ids=_sources(["pooled"]),
+        unit="1 − squared error ÷ climatology's",
+        n=f"{len(large)} panels",
+        line_columns=("panel", "forecaster"),
+    )
+
+
+def _answer(findings: pl.DataFrame) -> str:
+    """How much was known after some years, pooled and of each medium apart."""
+    rows = findings.filter(
+        pl.col("measure") == "information_mse", pl.col("mode") == HEADLINE, pl.col("horizon") == TARGET_AGE
+    )
+    said = []
+    for name, panel in {"all panels": "pooled", **MEDIA_PANELS}.items():
+        own = rows.filter(pl.col("subject") == panel, pl.col("k").is_in(ANSWERED_AGES)).sort("k")
+        if not own.is_empty():
+            known = ", ".join(_known(row) for row in own.iter_rows(named=True))
+            said.append(f"{name} ({own['n_clusters'][0]} clusters) {known}")
+    ages = ", ".join(map(str, ANSWERED_AGES))
+    if not said:
+        return ""
+    return (
+        f"Known after {ages} years, with 95 % intervals: {'; '.join(said)}. Social media are one series that begins in its "
+        f"eighth year, so nothing can be scored there. At age {TARGET_AGE} the level is observed."
+    )
+
+
+def _known(row: dict[str, float | None]) -> str:
+    if row["lo"] is None:
+        return palette.two_figures(row["estimate"])
+    return f"{palette.two_figures(row['estimate'])} ({palette.span(row['lo'], row['hi'])})"
+
+
+# --- errors
+
+
+def _errors(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
+    rows = points.filter(pl.col("mode") == HEADLINE, pl.col("measure").is_in(list(_ERRORS)))
+    shares = [panel for panel in _large_panels(points) if PANELS[panel].unit_class == "share"]
+    rows = rows.filter(pl.col("subject").is_in(shares))
+    if rows.is_empty():
+        return None
+    wide = rows.pivot("measure", index=["subject", "x"], values="y").rename(
+        {"subject": "panel"} | {name: new for name, new in _ERRORS.items() if name in set(rows["measure"])}
+    )
+    frame = wide.select(
+        "panel",
+        pl.col("panel").replace(_TITLES).alias("panel_title"),
+        pl.lit(LEARNING).alias("forecaster"),
+        pl.col("x").cast(pl.Int32).alias("age"),
+        *[pl.col(name).cast(pl.Float64) for name in _ERRORS.values()],
+    ).sort(pl.col("panel").replace_strict(_ORDER), "age")
+    return FigureBlock(
+        id="error-by-age",
+        heading="How wrong the forecasts were",
+        figure=figure.error_by_age(frame, title=_error_title(frame)),
+        frame=frame,
+        alt="Median error of the forecast of the level at age 20, by age, beside climatology's, and interval widths.",
+        note=f"{_readable_note(findings, shares)} {_learnt_from(points, shares)}".strip(),
+        source_ids=_sources(shares),
+        unit="points",
+        n=f"panels of shares with {MIN_CLUSTERS} clusters or more: {len(shares)}",
+        line_columns=("panel", "forecaster"),
+    )
+
+
+def _error_title(frame: pl.DataFrame) -> str:
+    at = frame.filter(pl.col("age") == SPOKEN_AGE, pl.col("median_error").is_not_null())
+    said = [
+        f"{row['panel_title']}, {palette.two_figures(row['median_error'])} points" for row in at.iter_rows(named=True)
+    ]
+    return f"Ten years in, the typical error about the level at age 20: {'; '.join(said)}" if said else "Error by age"
+
+
+def _readable_note(findings: pl.DataFrame, panels: Sequence[str]) -> str:
+    rule = (
+        "The readable age is the first from which, three years running, the median error is at most 10 points and at most half "
+        "of climatology's and the median 80 % interval is at most 20 points wide."
+    )
+    rows = findings.filter(
+        pl.col("measure") == "readable_age", pl.col("mode") == HEADLINE, pl.col("subject").is_in(list(panels))
+    )
+    said = [f"{PANELS[row['subject']].title}: {_readable(row)}" for row in rows.iter_rows(named=True)]
+    return f"{rule} {'; '.join(said)}." if said else rule
+
+
+def _readable(row: dict[str, float | str | None]) -> str:
+    if row["estimate"] is None:
+        return str(row["note"])
+    upper = "not reached" if row["hi"] is None else f"{row['hi']:g}"
+    note = f"; {row['note']}" if row["note"] else ""
+    return f"{row['estimate']:g} years (95 % interval {row['lo']:g} to {upper}{note})"
+
+
+# --- sensitivities
+
+_CONVENTION_WORDS = (
+    "Information by age, when a medium is said to begin in three ways",
+    "Information by age under three launch conventions.",
+    (
+        "Counting from the first year at 1 or 10 % starts every clock later, and keeps series whose first years are missing "
+        "under a verified launch; few countries have a verified launch of the internet."
+    ),
+)
+_TARGET_WORDS = (
+    "Information by age, about the level at 15, 20, 25 and 30 years",
+    "Information by age about the levels at four target ages.",
+    "A later target is further away at every age, and fewer series are old enough to be scored on it.",
+)
+_HELD_OUT_WORDS = (
+    "Information by age, when other countries' histories of the same medium may be read too",
+    "Information by age when the whole medium is left out, and when only the series itself is.",
+    (
+        "With its series alone left out a forecast may lean on the same medium elsewhere, and so may climatology: the yardstick "
+        "is stricter, and the line can lie lower although the forecast is better."
+    ),
+)
+
+
+def _variants(
+    points: pl.DataFrame, name: str, labels: dict[str, str], words: tuple[str, str, str]
+) -> FigureBlock | None:
+    """The same measure under other choices: a sensitivity, shown and not hidden."""
+    title, alt, note = words
+    panels = ["pooled", "us-households", "internet-countries"]
+    names = pl.col("mode").replace_strict(labels, default=None)
+    order = {label: i for i, label in enumerate(labels.values())}
+    frame = _information_frame(points, pl.col("mode").is_in(list(labels)) & pl.col("subject").is_in(panels), names)
+    frame = frame.sort(pl.col("panel").replace_strict(_ORDER), pl.col("forecaster").replace_strict(order), "age")
+    if frame["forecaster"].n_unique() < 2:
+        return None
+    counts = frame.unique(["panel", "forecaster"], maintain_order=True)
+    said = "; ".join(f"{row['panel_title']}, {row['forecaster']}: {row['n']}" for row in counts.iter_rows(named=True))
+    return FigureBlock(
+        id=name,
+        heading="What hangs on the choices made",
+        figure=figure.information_by_age(
+            frame,
+            title=title,
+            subtitle="Information about the level at the target age; band: 95\u202f%, of the first line",
+        ),
+        frame=frame,
+        alt=alt,
+        note=f"{note} Clusters in each sample: {said}.",
+        source_ids=_sources(["pooled"]),
+        unit="1 − squared error ÷ climatology's",
+        n=f"{len(order)} variants",
+        line_columns=("panel", "forecaster"),
+    )
+
+
+# --- fans
+
+
+def _fan_frame(points: pl.DataFrame, mode: str, titles: dict[str, str], shown: Collection[str]) -> pl.DataFrame:
+    """One row a year of each medium, as the figure of fans draws it."""
+    own = points.filter(pl.col("mode") == mode, pl.col("x_kind") == "year", pl.col("subject").is_in(list(shown)))
+    keys = ["subject", "x"]
+    levels = own.filter(pl.col("measure") == "level").select(*keys, level="y")
+    frame = levels
+    for level in LEVELS:
+        part = own.filter(pl.col("measure") == f"forecast_{level}")
+        ends = {f"lo{level}": pl.col("lo"), f"hi{level}": pl.col("hi")}
+        point = {"forecast": pl.col("y")} if level == LEVELS[0] else {}
+        frame = frame.join(part.select(*keys, **point, **ends), on=keys, how="full", coalesce=True)
+    first = pl.col("x").filter(pl.col("forecast").is_not_null()).min().over("subject")
+    order = {name: i for i, name in enumerate(titles)}
+    return (
+        frame.with_columns(first=first)
+        .filter(pl.col("first").is_not_null())
+        .select(
+            medium="subject",
+            panel_title=pl.col("subject").replace_strict(titles),
+            unit=pl.col("subject").replace_strict(UNITS),
+            origin=(pl.col("first") - 1).cast(pl.Int32),
+            year=pl.col("x").cast(pl.Int32),
+            known=pl.when(pl.col("x") < pl.col("first")).then("level"),
+            forecast="forecast",
+            **{end: pl.col(end) for end in fans.ENDS},
+            happened=pl.when(pl.col("x") >= pl.col("first")).then("level"),
+        )
+        .sort(pl.col("medium").replace_strict(order), "year")
+    )
+
+
+def _then(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Collection[str]) -> FigureBlock | None:
+    shown = [then.medium for then in THEN if then.series.split("/")[0] in passed_on]
+    frame = _fan_frame(points, AS_OF, THEN_TITLES, shown)
+    if frame.is_empty():
+        return None
+    return FigureBlock(
+        id="then-and-after",
+        heading=EARLY,
+        figure=fans.then_and_after(frame),
+        frame=frame,
+        alt="Radio, television, internet, social media: the levels known at a year, the forecast of then, and what happened.",
+        note=(
+            "What the forecaster would have said with nothing observed after the year named, of any series (pseudo-real-time: "
+            "the figures as one later vintage has them, cut at that year). Television has no one series of its rise; the yearly "
+            "count of sets per 100 people is taken, as the shares of households come from two publishers decades apart. The "
+            f"question on social media may have changed between 2014 and 2017. {_said_then(findings)}"
+        ),
+        source_ids=sorted({then.series.split("/")[0] for then in THEN if then.medium in shown}),
+        unit="per 100 of what each panel names",
+        n=f"{frame['medium'].n_unique()} media, one country",
+        line_columns=("medium",),
+    )
+
+
+def _said_then(findings: pl.DataFrame) -> str:
+    """Forecast and outcome at the target age, or as late as was observed."""
+    rows = findings.filter(pl.col("mode") == AS_OF)
+    said = []
+    for then in THEN:
+        own = rows.filter(pl.col("subject") == then.medium)
+        both = own.filter(pl.col("measure") == "forecast").join(
+            own.filter(pl.col("measure") == "outcome").select("horizon", actual="estimate"), on="horizon"
+        )
+        if not both.is_empty():
+            row = both.sort((pl.col("horizon") - TARGET_AGE).abs(), "horizon").row(0, named=True)
+            interval = palette.span(row["lo"], row["hi"])
+            said.append(
+                f"{THEN_TITLES[then.medium]}, said in {then.origin} of age {row['horizon']}: "
+                f"{palette.two_figures(row['estimate'])} ({interval}), came out {palette.two_figures(row['actual'])}"
+            )
+    return f"With 80 % intervals: {'; '.join(said)}." if said else ""
+
+
+def _today(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Collection[str]) -> FigureBlock | None:
+    shown = [medium for medium, series in YOUNG.items() if series.split("/")[0] in passed_on]
+    frame = _fan_frame(points, TODAY, YOUNG_TITLES, shown)
+    if frame.is_empty():
+        return None
+    rows = findings.filter(pl.col("mode") == HEADLINE, pl.col("subject").is_in(shown))
+    return FigureBlock(
+        id="todays-media",
+        heading="Today's media",
+        figure=fans.ahead(frame, title=_ripe_title(rows)),
+        frame=frame,
+        alt="Levels of social media, podcasts, smartphones and tablets in the United States, and forecast fans from there.",
+        note=(
+            "Ripeness is the information of the pooled curve at the age that a medium's figures reach, counted from its verified "
+            "launch; a medium can be read from the year in which that curve reaches 0.9 and stays there. The figures held end "
+            f"years ago, and the fans start where they end. {_ripe_words(rows)}"
+        ),
+        source_ids=sorted({YOUNG[medium].split("/")[0] for medium in shown}),
+        unit="per 100 of what each panel names",
+        n=f"{frame['medium'].n_unique()} media, one country",
+        line_columns=("medium",),
+    )
+
+
+def _ripe_title(rows: pl.DataFrame) -> str:
+    """Which of today's media the figures held are old enough to read."""
+    ripe = rows.filter(pl.col("measure") == "ripeness", pl.col("estimate").is_not_null())
+    if ripe.is_empty():
+        return "Today's media, and the years ahead"
+    said = [
+        f"{YOUNG_TITLES[row['subject']].lower()} {palette.two_figures(row['estimate'])}"
+        for row in ripe.sort("estimate", "subject").iter_rows(named=True)
+    ]
+    return f"How much can be known of today's media from the figures held: {', '.join(said)} of 1"
+
+
+def _ripe_words(rows: pl.DataFrame) -> str:
+    said = []
+    for medium, title in YOUNG_TITLES.items():
+        own = rows.filter(pl.col("subject") == medium)
+        ripe = own.filter(pl.col("measure") == "ripeness")
+        if ripe.is_empty():
+            continue
+        row = ripe.row(0, named=True)
+        if row["estimate"] is None:
+            said.append(f"{title}: {row['note']}")
+            continue
+        year = own.filter(pl.col("measure") == "readable_year").row(0, named=True)
+        when = _readable_year(year)
+        interval = palette.span(row["lo"], row["hi"])
+        said.append(
+            f"{title}: age {row['k']}, ripeness {palette.two_figures(row['estimate'])} ({interval}; {row['note']}), {when}"
+        )
+    return f"{'; '.join(said)}." if said else ""
+
+
+def _readable_year(row: dict[str, float | str | None]) -> str:
+    if row["estimate"] is None:
+        return str(row["note"])
+    ends = ("not known" if row[end] is None else f"{row[end]:g}" for end in ("lo", "hi"))
+    return f"readable from {row['estimate']:g} (95 % interval {' to '.join(ends)})"
