@@ -9,7 +9,7 @@ import inspect
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from longwave.models import (
     curve_comparison,
     curves,
     fans,
-    forecasting,
     forecasts_by_age,
     identification,
     panels,
@@ -82,7 +81,8 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
 _METHODS: dict[str, tuple[Any, ...]] = {
     "How early could anyone have known": (ripeness, ripeness.information_by_age, panels.fixed_sample),
     "What a forecast may see": (visibility, forecasts_by_age),
-    "The forecaster that learns": (forecasting,),
+    # By name: it brings a large library with it, wanted only when a site is written.
+    "The forecaster that learns": ("longwave.models.forecasting",),
     "Today's media, and forecasts of then": (fans.fans, fans.ripe_at),
     "Diffusion curves": (curves, curve_frames),
     "What curves can tell": (
@@ -117,7 +117,8 @@ def _methods() -> list[tuple[str, list[str]]]:
 
 
 def _paragraphs(part: Any) -> list[str]:
-    paragraphs = [" ".join(p.split()) for p in (inspect.getdoc(part) or "").split("\n\n")]
+    said = inspect.getdoc(import_module(part) if isinstance(part, str) else part) or ""
+    paragraphs = [" ".join(p.split()) for p in said.split("\n\n")]
     return [p.replace("``", "").replace("`", "") for p in paragraphs if not p.startswith(_BOUNDARY)]
 
 
