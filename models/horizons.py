@@ -202,7 +202,7 @@ def answered(asked: pl.DataFrame, forecasts: pl.DataFrame) -> pl.DataFrame:
 def relative_errors(
     table: pl.DataFrame, *, ours: str = "point", against: Sequence[str] = NAMED, n_boot: int = 2000, seed: int = 0
 ) -> pl.DataFrame:
-    """Mean absolute error of ours over that of each reference, by panel: whole, at ages up to 8, and by age.
+    """Mean absolute error of ours over that of each reference, by panel: whole, at ages up to 8, by age, by question.
 
     ``table``: questions with a column for ours and one for each reference (unit of the series). A question is left out
     of a comparison where the reference has no answer. Every question counts the same; the intervals (95 %) come from
@@ -256,6 +256,8 @@ def _cuts(part: pl.DataFrame) -> list[tuple[str, str, pl.DataFrame]]:
     cuts = [(WHOLE, WHOLE, part), (f"up to {EARLY_AGES}", WHOLE, part.filter(pl.col("age") <= EARLY_AGES))]
     cuts += [(str(age), WHOLE, part.filter(pl.col("age") == age)) for age in sorted(part["age"].unique())]
     cuts += [(WHOLE, asked, part.filter(pl.col("asked") == asked)) for asked in sorted(part["asked"].unique())]
+    by_both = part.partition_by("age", "asked", as_dict=True)
+    cuts += [(str(age), str(asked), cut) for (age, asked), cut in sorted(by_both.items())]
     return [cut for cut in cuts if cut[2].height]
 
 

@@ -49,7 +49,7 @@ def board(
 
     Returns:
         forecaster, part, measure (mae, wis), average (window, series), value, lo, hi (95 %; null under two groups),
-        n_windows, n_series; in the unit of the levels.
+        n_windows, n_series, n_clusters (concept groups); in the unit of the levels.
 
     """
     rows: list[dict[str, object]] = []
@@ -63,8 +63,24 @@ def board(
                 for average in AVERAGES:
                     found = estimate(clusters(windows, measure, average), n_boot=n_boot, seed=seed)
                     head = {"forecaster": name, "part": part, "measure": label, "average": average}
-                    rows.append({**head, **limits(found), **size})
+                    rows.append({**head, **limits(found), **size, "n_clusters": found.n_clusters})
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def by_series(forecasts: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Errors of every forecaster on each series, so that it can be seen where one gains and where it loses.
+
+    Returns:
+        forecaster, series, mae and wis (means over the series' windows, in the unit of the levels), n_windows; sorted
+        by forecaster as given, then series.
+
+    """
+    parts = []
+    for name, frame in forecasts.items():
+        windows = by_window(scored(frame))
+        means = windows.group_by("series").agg(mae=pl.col("ae").mean(), wis=pl.col("wis").mean(), n_windows=pl.len())
+        parts.append(means.sort("series").select(pl.lit(name).alias("forecaster"), pl.all()))
+    return pl.concat(parts)
 
 
 def versus(
@@ -78,7 +94,7 @@ def versus(
     """Ours minus each peer, on the same windows, the same concept groups drawn for both.
 
     Returns:
-        peer, part, measure, average, value (negative: ours is better), lo, hi (95 %).
+        peer, part, measure, average, value (negative: ours is better), lo, hi (95 %), n_windows, n_clusters.
 
     """
     rows: list[dict[str, object]] = []
@@ -94,7 +110,9 @@ def versus(
                     found = compared(
                         clusters(left, measure, average), clusters(right, measure, average), n_boot=n_boot, seed=seed
                     )
-                    rows.append({"peer": name, "part": part, "measure": label, "average": average, **limits(found)})
+                    head = {"peer": name, "part": part, "measure": label, "average": average}
+                    size = {"n_windows": left.height, "n_clusters": found.n_clusters}
+                    rows.append({**head, **limits(found), **size})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 

@@ -240,7 +240,7 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
 
     Returns:
         regime (``all`` first), level, coverage, lo, hi (90 %; shares of 1; null for a single group), n_series,
-        n_values, passes (null: no target, or a single group).
+        n_values, n_clusters (concept groups), passes (null: no target, or a single group).
 
     """
     rows: list[dict[str, object]] = []
@@ -263,6 +263,7 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
                     "hi": None if np.isnan(found.hi) else found.hi,
                     "n_series": n_series,
                     "n_values": part.height,
+                    "n_clusters": found.n_clusters,
                     "passes": passes(name, level, found, n_series),
                 }
             )

@@ -18,10 +18,12 @@ import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines import find, find_claims
+from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
 from longwave.pipelines.claim_names import STATEMENTS, UPKEEP
 from longwave.pipelines.closeness import layers
 from longwave.pipelines.curve_fits import fit_every_cut
 from longwave.pipelines.curve_study import MediumLine, curve_study
+from longwave.pipelines.find_backtests import backtest_rows, newest, standing
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
@@ -48,6 +50,7 @@ from longwave.warehouse.panels import (
     left_out,
     sources_behind,
 )
+from longwave.warehouse.records import records
 from longwave.warehouse.reference_series import reference_frame
 from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse, reader
@@ -398,6 +401,30 @@ def upkeep(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+@dg.asset(
+    key=["findings", "backtests"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *_keys(LEARNT_FROM)],
+    description="How good forecasts would have been, in every mode: measured apart on the founding facts, read from its record.",
+)
+def backtests(house: House) -> dg.MaterializeResult[None]:
+    """Read the record of the backtests, where it was made from the founding facts in force."""
+    step = "findings/backtests"
+    inputs = inputs_digest(row for source in LEARNT_FROM for row in house.captures(source))
+    kept = standing(records(PREFIX), inputs)
+    with Warehouse(house.home) as warehouse:
+        vintage = newest(kept) if kept else newest_vintage(warehouse.con)
+        key = step_key(
+            ("longwave.pipelines.find_backtests",), {record.name: record.digest for record in kept}, {"inputs": inputs}
+        )
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, backtest_rows(kept), key, vintage)
+        return _result(warehouse, step, changed)
+
+
 SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
     "pooled": "All panels of 15 clusters or more, equally",
     **{medium: PANELS[panel].title for medium, (panel, _) in PERSISTENCE_PANELS.items()},
@@ -421,7 +448,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[adoption, information_by_age, curves, persistence, revisions, channels, upkeep],
+    deps=[adoption, information_by_age, backtests, curves, persistence, revisions, channels, upkeep],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:
@@ -476,5 +503,15 @@ def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
     }
 
 
-FINDING_ASSETS = [adoption, information_by_age, curve_fits, curves, persistence, revisions, channels, upkeep]
+FINDING_ASSETS = [
+    adoption,
+    information_by_age,
+    backtests,
+    curve_fits,
+    curves,
+    persistence,
+    revisions,
+    channels,
+    upkeep,
+]
 ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

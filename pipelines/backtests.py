@@ -169,6 +169,7 @@ def _published(request: Request, world: Worlds, told: Callable[[str], None]) -> 
         "scores": scoreboard.board(scores, converged=converged, n_boot=request.n_boot, seed=SEED),
         "against": scoreboard.versus(ours, peers, converged=converged, n_boot=request.n_boot, seed=SEED),
         "coverage": scoreboard.coverage(scores, n_boot=request.n_boot, seed=SEED),
+        "by_series": scoreboard.by_series(scores),
         "published": _printed(made, kept),
     }
     warnings = [f"{left_out} windows before {FIRST_VINTAGE_ORIGIN} have no vintage of their time"] if left_out else []

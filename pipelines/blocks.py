@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 
 import duckdb
 import polars as pl
+from longwave.pipelines.blocks_backtests import backtest_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
+from longwave.pipelines.blocks_far import far_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
 from longwave.reports import palette
@@ -35,6 +37,8 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
     return [
         *own,
         *ripeness_blocks(findings, points, passed_on),
+        *backtest_blocks(findings, points),
+        *far_blocks(findings),
         *([kept] if kept else []),
         *claim_blocks(findings, points),
         *curve_blocks(findings, points, passed_on),

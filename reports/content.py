@@ -26,6 +26,7 @@ VERDICTS = (
 PAGES = {
     "index.html": "Findings",
     "ripeness.html": "Ripeness",
+    "forecasts.html": "Forecasts",
     "claims.html": "Claims",
     "curves.html": "Curves",
     "revisions.html": "Revisions",
