@@ -29,6 +29,8 @@ MODES: Final = {
     "as-of, vintage": "as-of, in the figures of the time",
 }
 """Modes in the order of the page, and what they are called there; the first that was measured is the one in bold."""
+FEWEST_WINDOWS: Final = 30
+"""A mode with fewer windows is in the findings and in no figure."""
 WHO = {
     OURS: "ours",
     TREND: "damped trend",
@@ -36,7 +38,7 @@ WHO = {
     "bass_capped": "Bass, capped",
     "logistic_capped": "logistic, capped",
     "gompertz_capped": "Gompertz, capped",
-    "climatology": "others' level at that age",
+    "climatology": "others at that age",
     "tfp_v2_2": "TFP v2.2",
     "simple_theta": "SimpleTheta",
     "bass": "Bass",
@@ -44,10 +46,10 @@ WHO = {
     "logistic": "logistic",
 }
 _MEASURES = {
-    "mae_by_window/all": "Absolute error, windows counted alike",
-    "mae_by_series/all": "Absolute error, technologies counted alike",
-    "mae_by_window/bass converged": "Absolute error, where the published Bass curve converged",
-    "wis_by_series/all": "Weighted interval score, technologies counted alike",
+    "mae_by_window/all": "Error, all windows alike",
+    "mae_by_series/all": "Error, all technologies alike",
+    "mae_by_window/bass converged": "Error, windows where Bass converged",
+    "wis_by_series/all": "Interval score, all technologies alike",
 }
 _PROTOCOL = "How good forecasts would have been"
 _INTERVALS = "How far the intervals can be trusted"
@@ -63,7 +65,10 @@ def backtest_blocks(findings: pl.DataFrame, points: pl.DataFrame) -> list[Figure
 
     """
     near = rows_of(findings, "published")
-    modes = [mode for mode in MODES if mode in set(near.filter(pl.col("who") == OURS)["mode"])]
+    measured = near.filter(
+        pl.col("who") == OURS, pl.col("measure") == "mae_by_window/all", pl.col("n") >= FEWEST_WINDOWS
+    )
+    modes = [mode for mode in MODES if mode in set(measured["mode"])]
     if not modes:
         return []
     made: list[Callable[[], FigureBlock | None]] = [
@@ -113,9 +118,7 @@ def _scores(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:
         first = _found(near, measure, modes[0])
         sample = _sample(first)
         mine = [row for mode in modes for row in _found(near, measure, mode) if row["who"] == OURS]
-        rows += [
-            score_row(row, title, sample, f"ours, {MODES[row['mode']]}{_fewer(row, first)}", "ours") for row in mine
-        ]
+        rows += [score_row(row, title, sample, f"ours, {MODES[row['mode']]}", "ours") for row in mine]
         rows += [score_row(row, title, sample, WHO[row["who"]], "peer") for row in first if row["who"] != OURS]
         printed = _found(near, measure, PRINTED)
         rows += [score_row(row, title, sample, f"{WHO[row['who']]}, as printed", "printed") for row in printed]
@@ -162,12 +165,6 @@ def _sample(found: Sequence[dict[str, Any]]) -> str:
         if mine is None
         else f"{palette.integer(mine['n'])} windows of {mine['n_clusters']} technologies, twins as one"
     )
-
-
-def _fewer(row: dict[str, Any], first: Sequence[dict[str, Any]]) -> str:
-    """Say on how many windows a mode was measured, where these are not all."""
-    whole = max((other["n"] for other in first if other["who"] == OURS), default=row["n"])
-    return f" ({row['n']} windows)" if row["n"] < whole else ""
 
 
 def _value(near: pl.DataFrame, measure: str, mode: str, who: str) -> float | None:
@@ -233,7 +230,9 @@ def _differences(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None
 
 def _differences_title(frame: pl.DataFrame, mode: str) -> str:
     """Against the damped trend, by both averages: what the intervals allow to be said."""
-    kept = frame.filter(pl.col("kind") == "ours", pl.col("mode") == mode, pl.col("panel_title").str.contains("error"))
+    kept = frame.filter(
+        pl.col("kind") == "ours", pl.col("mode") == mode, pl.col("panel_title").str.starts_with("Error")
+    )
     named = [_MEASURES["mae_by_window/all"], _MEASURES["mae_by_series/all"]]
     rows = [row for row in kept.iter_rows(named=True) if row["panel_title"] in named and row["hi"] is not None]
     if not rows:
@@ -255,7 +254,10 @@ def _differences_title(frame: pl.DataFrame, mode: str) -> str:
 
 
 def _regime_title(regime: str) -> str:
-    return "All levels" if regime == WHOLE else f"Last level {regime.replace('-', palette.EN_DASH)}\u202f%"
+    if regime == WHOLE:
+        return "All levels"
+    low, over, _ = regime.partition(" and over")
+    return f"Last level {low.replace('-', palette.EN_DASH)}\u202f%{over}"
 
 
 def _calibration(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:
@@ -277,12 +279,11 @@ def _calibration(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None
         pl.col("mode").replace_strict(MODES).alias("setting"),
         pl.format("{} outcomes of {}", "n", pl.col("note").str.split(";").list.first()).alias("sample"),
     ).select(*figure.CALIBRATION, "n_clusters", pl.col("note").str.split("; ").list.last().alias("rule"))
-    drawn = frame.filter(pl.col("setting") != MODES["as-of, vintage"])
     return FigureBlock(
         id="backtest-calibration",
         heading=_INTERVALS,
         figure=figure.calibration(
-            drawn,
+            frame,
             title=_calibration_title(frame, MODES[modes[0]]),
             subtitle=(
                 "Share of outcomes inside intervals of 50, 80 and 90\u202f%, technologies alike; band: "
@@ -319,7 +320,7 @@ def _calibration_title(frame: pl.DataFrame, setting: str) -> str:
 
 
 def _pit(points: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:
-    kept = points.filter(pl.col("measure") == "pit", pl.col("mode").is_in(list(modes[:4])))
+    kept = points.filter(pl.col("measure") == "pit", pl.col("mode").is_in(list(modes)))
     if kept.is_empty():
         return None
     order = {mode: i for i, mode in enumerate(modes)}
@@ -362,7 +363,7 @@ def _regimes(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:
     for regime in REGIMES:
         found = _found(near, f"mae_by_window/{regime}", modes[0])
         others = [
-            row for mode in modes[1:4] for row in _found(near, f"mae_by_window/{regime}", mode) if row["who"] == OURS
+            row for mode in modes[1:] for row in _found(near, f"mae_by_window/{regime}", mode) if row["who"] == OURS
         ]
         for row in [*[row for row in found if row["who"] == OURS], *others, *[r for r in found if r["who"] != OURS]]:
             mine = row["who"] == OURS

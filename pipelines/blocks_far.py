@@ -12,14 +12,18 @@ from typing import Final
 
 import polars as pl
 from longwave.models.horizons import NAMED
+from longwave.models.ripeness import MIN_CLUSTERS
 from longwave.pipelines.blocks_backtests import MODES, PAGE, WHO, rows_of, score_frame, score_row
 from longwave.pipelines.find_backtests import WHOLE
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import backtests as figure
-from longwave.warehouse.reference_series import REFERENCE_PANELS
+from longwave.warehouse.reference_series import OTHER_TECHNOLOGIES, REFERENCE_PANELS
 
 HEADING: Final = "Many years ahead, from a few"
+_TITLES = {name: panel.title for name, panel in REFERENCE_PANELS.items()} | {
+    OTHER_TECHNOLOGIES: "Other United States technologies"
+}
 _FAR_MODES = ("leave-medium-out, truncated", "leave-one-out, truncated")
 
 
@@ -40,9 +44,7 @@ def _far_rows(far: pl.DataFrame) -> pl.DataFrame:
         .then(pl.col("k").cast(pl.String))
         .otherwise(parts.list.get(1).str.extract(", ages (.*)$", 1).fill_null(WHOLE))
         .alias("ages"),
-        pl.col("who")
-        .replace_strict({name: panel.title for name, panel in REFERENCE_PANELS.items()})
-        .alias("panel_title"),
+        pl.col("who").replace_strict(_TITLES).alias("panel_title"),
     )
 
 
@@ -64,7 +66,7 @@ def _far(far: pl.DataFrame) -> FigureBlock | None:
         for mode in modes:
             for reference in NAMED:
                 for row in own.filter(pl.col("reference") == reference, pl.col("mode") == mode).iter_rows(named=True):
-                    label = f"against {WHO[reference]}, {MODES[mode]}"
+                    label = WHO[reference] if mode == modes[0] else f"{WHO[reference]}, {MODES[mode]}"
                     kind = "ours" if mode == modes[0] else "peer"
                     drawn.append(score_row(row, row["panel_title"], sample, label, kind))
     frame = score_frame(drawn)
@@ -74,7 +76,7 @@ def _far(far: pl.DataFrame) -> FigureBlock | None:
         figure=figure.score_rows(
             frame,
             title=_far_title(frame, modes[0]),
-            subtitle="Our absolute error ÷ the reference's; under 1 ours is better; 95\u202f% intervals",
+            subtitle="Our absolute error ÷ the reference's, by reference; under 1 ours is better; 95\u202f% intervals",
             axis="error ÷ the reference's",
             cut=figure.TOP_RATIO,
         ),
@@ -87,7 +89,8 @@ def _far(far: pl.DataFrame) -> FigureBlock | None:
             "(for shares). The table "
             "has ages up to 8 apart, every mode measured, and further methods without a target. Shares in "
             "points, counts as "
-            "logarithms; a small panel is reported and has no target."
+            "logarithms; the title counts panels of "
+            f"{MIN_CLUSTERS} concept groups or more, the smaller ones are reported and have no target."
         ),
         source_ids=_far_sources(rows),
         unit="error ÷ the reference's",
@@ -114,7 +117,7 @@ def _far_table(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _far_title(frame: pl.DataFrame, mode: str) -> str:
     """How many comparisons are decided, whichever way."""
-    rows = frame.filter(pl.col("mode") == mode, pl.col("hi").is_not_null())
+    rows = frame.filter(pl.col("mode") == mode, pl.col("hi").is_not_null(), pl.col("n_clusters") >= MIN_CLUSTERS)
     better, worse = rows.filter(pl.col("hi") < 1.0).height, rows.filter(pl.col("lo") > 1.0).height
     return (
         f"Far ahead, {MODES[mode]}: better than the reference in {better} of {rows.height} comparisons, worse in {worse}, "
@@ -132,9 +135,13 @@ def _far_by_age(far: pl.DataFrame) -> FigureBlock | None:
     for panel in [name for name in REFERENCE_PANELS if name in set(rows["who"])]:
         own = rows.filter(pl.col("who") == panel)
         whole = own.filter(pl.col("asked") == WHOLE, pl.col("ages") == WHOLE).sort("estimate", descending=True)
+        if whole["n_clusters"].max() < MIN_CLUSTERS:  # type: ignore[operator]
+            continue
         strongest = whole["reference"][0]
         cells = own.filter(pl.col("reference") == strongest, pl.col("k") >= 0, pl.col("asked") != WHOLE)
         parts.append(cells.with_columns(pl.format("against {}", pl.lit(WHO[strongest])).alias("sample")))
+    if not parts:
+        return None
     order = {"age 20": 0, "+5": 1, "+10": 2}
     frame = (
         pl.concat(parts)
@@ -165,7 +172,8 @@ def _far_by_age(far: pl.DataFrame) -> FigureBlock | None:
         frame=_far_table(rows.filter(pl.col("k") >= 0)),
         alt="Our error relative to the strongest reference by the age of the forecast, on each panel.",
         note=(
-            "Of the three references the one that ours does worst against on the panel. The axis ends at "
+            f"Panels of {MIN_CLUSTERS} concept groups or more; of the three references the one that ours does worst against. "
+            "The axis ends at "
             f"{figure.TOP_RATIO:g}; the table has every reference, age and question with its limits."
         ),
         source_ids=_far_sources(rows),

@@ -150,15 +150,18 @@ def _add_printed(rows: Rows, kept: Sequence[Record]) -> None:
     tables = [record.tables["published"] for record in kept if "published" in record.tables]
     if not tables:
         return
-    for row in max(tables, key=lambda table: int(table["n_windows"].sum())).iter_rows(named=True):
-        for part, column in ((WHOLE, "mae"), ("bass converged", "mae_converged")):
-            if row[column] is not None:
+    table = max(tables, key=lambda table: int(table["n_windows"].sum()))
+    every, converged = (int(table["n_windows"].max()), int(table["n_windows"].min()))  # type: ignore[arg-type]
+    for row in table.iter_rows(named=True):
+        for part, column, n in ((WHOLE, "mae", every), ("bass converged", "mae_converged", converged)):
+            # A curve that did not converge everywhere has no error over all windows.
+            if row[column] is not None and row["n_windows"] >= n:
                 rows.finding(
                     f"backtest/published/{row['model']}",
                     f"mae_by_window/{part}",
                     PRINTED,
                     estimate=row[column],
-                    n=row["n_windows"],
+                    n=n,
                     unit=POINTS,
                     note="mean of the windows' errors as printed in the paper",
                 )

@@ -110,7 +110,8 @@ def _limits(frame: pl.DataFrame, cut: float | None) -> tuple[float, float]:
     """The axis of scores: from 0 where nothing is below it."""
     numbers = [number for column in ("value", "lo", "hi") for number in frame[column].drop_nulls().to_list()]
     low, high = min(0.0, *numbers), max(0.0, *numbers)
-    margin = 0.05 * (high - low)
+    # Where everything is 0 there is an axis nevertheless.
+    margin = 0.05 * (high - low) or 1.0
     return low - (margin if low < 0.0 else 0.0), min(high + margin, cut or high + margin)
 
 

@@ -128,7 +128,7 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
         for name, drawn, expected in counts:
             assert drawn == expected > 0, name
         assert not any(svg.is_visible() for svg in page.query_selector_all(".static"))
-        for other in ("claims.html", "curves.html", "revisions.html", "sources.html", "methods.html"):
+        for other in ("forecasts.html", "claims.html", "curves.html", "revisions.html", "sources.html", "methods.html"):
             watched.open(other, drawn=False)
         assert watched.faults == []
 
@@ -138,7 +138,15 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
 def test_nothing_overflows(browser, site, width, scheme):
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     with Watched(browser, site.as_uri(), **options) as watched:
-        for name in ("index.html", "claims.html", "curves.html", "revisions.html", "sources.html", "methods.html"):
+        for name in (
+            "index.html",
+            "forecasts.html",
+            "claims.html",
+            "curves.html",
+            "revisions.html",
+            "sources.html",
+            "methods.html",
+        ):
             page = watched.open(name, drawn=name == "index.html")
             page.evaluate("() => document.querySelectorAll('details').forEach(d => { d.open = true; })")
             assert page.evaluate(OVERFLOW) <= 0, name
@@ -216,7 +224,8 @@ def test_the_site_of_a_real_run(browser, full_home, width, scheme):
         claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
         assert page.locator(".verdict").all_inner_texts() == [claim["verdict"].capitalize() for claim in claims]
         assert page.evaluate(OVERFLOW) <= 0
-        for name, figures in (("claims.html", 3), ("curves.html", 4), ("revisions.html", 4)):
+        pages = {"forecasts.html": 4, "claims.html": 3, "curves.html": 4, "revisions.html": 4}
+        for name, figures in pages.items():
             page = watched.open(name)
             counts = page.evaluate(COUNTS)
             assert len(counts) >= figures
