@@ -191,14 +191,12 @@ def _differences(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None
     rows = []
     for measure, title in _MEASURES.items():
         sample = _sample(_found(near, measure, modes[0]))
-        for mode in modes:
-            for row in near.filter(
-                pl.col("measure").str.starts_with(f"{measure}/minus "), pl.col("mode") == mode
-            ).iter_rows(named=True):
-                peer = row["measure"].rpartition("minus ")[2]
-                if peer == TREND or mode == modes[0]:
-                    kind = "ours" if peer == TREND else "peer"
-                    rows.append(score_row(row, title, sample, f"minus {WHO[peer]}, {MODES[mode]}", kind))
+        asked = [(TREND, mode) for mode in modes] + [(peer, modes[0]) for peer in WHO if peer != TREND]
+        for peer, mode in asked:
+            label = f"minus {WHO[peer]}, {MODES[mode]}" if peer == TREND else f"minus {WHO[peer]}"
+            kind = "ours" if peer == TREND else "peer"
+            found = _found(near, f"{measure}/minus {peer}", mode)
+            rows += [score_row(row, title, sample, label, kind) for row in found]
     if not rows:
         return None
     frame = score_frame(rows)
@@ -219,7 +217,8 @@ def _differences(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None
         note=(
             "The same technologies are drawn for both sides of a difference. The damped trend, the "
             "strongest of the methods that "
-            "read one series alone, stands in bold in every mode."
+            f"read one series alone, stands in bold in every mode, the others in {MODES[modes[0]]}. Left out is the "
+            "interval score where a mode leaves a method nothing to learn the width of its intervals from."
         ),
         source_ids=[SOURCE],
         unit="points",
@@ -239,15 +238,15 @@ def _differences_title(frame: pl.DataFrame, mode: str) -> str:
         return "Ours and each method beside it, on the same windows"
     ahead, behind = [row for row in rows if row["hi"] < 0], [row for row in rows if row["lo"] > 0]
     if len(ahead) == len(rows):
-        return "Better than the damped trend by either average, and the intervals exclude no difference"
+        return "Better than the damped trend by either average; neither interval reaches 0"
     if behind:
-        return "Worse than the damped trend, and the interval excludes no difference"
+        return "Worse than the damped trend, by an interval that does not reach 0"
     by = {named[0]: "by window", named[1]: "by technology"}
     said = [f"{by[row['panel_title']]} {palette.two_figures(row['value'])}" for row in rows]
-    shown = (
-        f"only {by[ahead[0]['panel_title']]} does the interval exclude none" if ahead else "the intervals include none"
-    )
-    return f"Against the damped trend the error differs by {', '.join(said)} points; {shown}"
+    shown = "the intervals reach 0"
+    if ahead:
+        shown = f"only {by[ahead[0]['panel_title']]} the interval does not"
+    return f"Against the damped trend the error differs, {', '.join(said)} points; {shown}"
 
 
 # --- intervals
@@ -309,14 +308,14 @@ def _calibration(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None
 
 
 def _calibration_title(frame: pl.DataFrame, setting: str) -> str:
-    rows = frame.filter(pl.col("setting") == setting)
-    broken = rows.filter(pl.col("rule") == "outside the rule")["panel_title"].unique(maintain_order=True).to_list()
-    held = rows.filter(pl.col("panel_title") == _regime_title(WHOLE)).sort("nominal")
+    """What the first setting held over everything, and in which settings some part breaks the rule."""
+    broken = frame.filter(pl.col("rule") == "outside the rule")["setting"].unique(maintain_order=True).to_list()
+    held = frame.filter(pl.col("setting") == setting, pl.col("panel_title") == _regime_title(WHOLE)).sort("nominal")
     said = ", ".join(
         f"{palette.share(row['observed'])} at {100 * row['nominal']:.0f}" for row in held.iter_rows(named=True)
     )
-    rule = f"outside the rule for: {'; '.join(broken)}" if broken else "within the rule at every level"
-    return f"The intervals held {said}; {rule}"
+    rule = f"somewhere outside the rule: {', '.join(broken)}" if broken else "within the rule in every mode"
+    return f"In {setting} the intervals held {said}; {rule}"
 
 
 def _pit(points: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:

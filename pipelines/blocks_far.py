@@ -169,7 +169,7 @@ def _far_by_age(far: pl.DataFrame) -> FigureBlock | None:
                 "better; bands: 95\u202f%"
             ),
         ),
-        frame=_far_table(rows.filter(pl.col("k") >= 0)),
+        frame=_far_table(rows.filter(pl.col("k") >= 0, pl.col("asked") != WHOLE)),
         alt="Our error relative to the strongest reference by the age of the forecast, on each panel.",
         note=(
             f"Panels of {MIN_CLUSTERS} concept groups or more; of the three references the one that ours does worst against. "

@@ -67,7 +67,27 @@ def _interval(row: dict[str, Any], value: str = "value", level: float = 0.95) ->
     return {"estimate": row[value], "lo": row["lo"], "hi": row["hi"], "level": level if known else None}
 
 
+def _without_width(record: Record) -> set[str]:
+    """Forecasters whose intervals had nothing to learn from in this mode: they are the whole scale, and hold everything."""
+    held = record.tables.get("coverage")
+    if held is None or "forecaster" not in held.columns:
+        return set()
+    whole = held.filter(pl.col("regime") == WHOLE, pl.col("coverage") >= 1.0)
+    return {name for name, n in whole.group_by("forecaster").len().iter_rows() if n == held["level"].n_unique()}
+
+
+_NO_WIDTH = "not identified: in this mode nothing was left to learn the width of its intervals from"
+
+
+def _scored(row: dict[str, Any], record: Record, bare: bool) -> dict[str, object]:
+    """Number and note of a score; none where it is about intervals that had nothing to learn from."""
+    if bare and row["measure"] == "wis":
+        return {"estimate": None, "lo": None, "hi": None, "level": None, "note": _NO_WIDTH}
+    return {**_interval(row), "note": _note(record)}
+
+
 def _add_scores(rows: Rows, record: Record, table: pl.DataFrame) -> None:
+    bare = _without_width(record)
     for row in table.iter_rows(named=True):
         rows.finding(
             _subject(record, row["forecaster"]),
@@ -76,12 +96,12 @@ def _add_scores(rows: Rows, record: Record, table: pl.DataFrame) -> None:
             n=row["n_windows"],
             n_clusters=row["n_clusters"],
             unit=POINTS,
-            note=_note(record),
-            **_interval(row),
+            **_scored(row, record, row["forecaster"] in bare),
         )
 
 
 def _add_against(rows: Rows, record: Record, table: pl.DataFrame) -> None:
+    bare = _without_width(record)
     for row in table.iter_rows(named=True):
         rows.finding(
             _subject(record, record.about["forecaster"]),
@@ -90,8 +110,7 @@ def _add_against(rows: Rows, record: Record, table: pl.DataFrame) -> None:
             n=row["n_windows"],
             n_clusters=row["n_clusters"],
             unit=POINTS,
-            note=_note(record),
-            **_interval(row),
+            **_scored(row, record, row["peer"] in bare),
         )
 
 

@@ -16,18 +16,21 @@ from typing import Any
 import duckdb
 from longwave.models import (
     arrivals,
+    backtest,
     channels,
     claims,
     curve_comparison,
     curves,
     fans,
     forecasts_by_age,
+    horizons,
     identification,
     panels,
     persistence,
     ranks,
     revisions,
     ripeness,
+    scores,
     truncation,
     upkeep,
     visibility,
@@ -84,6 +87,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
     # By name: it brings a large library with it, wanted only when a site is written.
     "The forecaster that learns": ("longwave.models.forecasting",),
     "Today's media, and forecasts of then": (fans.fans, fans.ripe_at),
+    "How forecasts are scored": (backtest, visibility, scores, horizons),
     "Diffusion curves": (curves, curve_frames),
     "What curves can tell": (
         identification,
