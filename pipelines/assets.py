@@ -10,63 +10,43 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import date
 from importlib import resources
 from typing import Any
 
 import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
-from longwave.pipelines import find, find_claims
-from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
+from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
 from longwave.pipelines.claim_names import STATEMENTS, UPKEEP
-from longwave.pipelines.closeness import layers
-from longwave.pipelines.curve_fits import fit_every_cut
-from longwave.pipelines.curve_study import MediumLine, curve_study
-from longwave.pipelines.find_backtests import backtest_rows, newest, standing
+from longwave.pipelines.finding_assets import (
+    FINDING_ASSETS,
+    adoption,
+    backtests,
+    channels,
+    curves,
+    information_by_age,
+    persistence,
+    revisions,
+    upkeep,
+)
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
 from longwave.pipelines.publish import release_of, write_report
 from longwave.pipelines.refresh import SourceOutcome, of_one_source, refresh_source
-from longwave.pipelines.rewriting import rewriting
-from longwave.pipelines.ripening import CONVENTIONS, ripeness
 from longwave.pipelines.sources import SOURCES, SourceSpec
-from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
+from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, step_key
 from longwave.warehouse import results
-from longwave.warehouse.crosstabs import BY_VERDICT, counts
-from longwave.warehouse.curve_frames import series_of_record
 from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
 from longwave.warehouse.panels import (
-    ADOPTION_LINES,
     PANELS,
     PERSISTENCE_PANELS,
-    adopters_frame,
-    adoption_frame,
-    adoption_lines,
-    first_launch,
-    freeze,
-    left_out,
     sources_behind,
 )
-from longwave.warehouse.records import records
-from longwave.warehouse.reference_series import reference_frame
-from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
 from longwave.warehouse.world import FACT_TABLES, load_fact
-
-OWNER = "team:longwave"
-WORLD = dg.AssetKey(["world", "facts"])
-
-
-def preview(frame: pl.DataFrame, rows: int = 8) -> dg.MarkdownMetadataValue:
-    """The first rows as a Markdown table for the UI."""
-    head = frame.head(rows)
-    lines = ["| " + " | ".join(head.columns) + " |", "|" + "---|" * len(head.columns)]
-    lines += ["| " + " | ".join(str(v).replace("|", "/") for v in row) + " |" for row in head.iter_rows()]
-    return dg.MetadataValue.md("\n".join(lines))
 
 
 @dg.asset(
@@ -91,10 +71,6 @@ def world(house: House) -> dg.MaterializeResult[None]:
     )
 
 
-def _keys(sources: list[str]) -> list[dg.AssetKey]:
-    return [dg.AssetKey(["sources", source]) for source in dict.fromkeys(sources)]
-
-
 def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
     key = dg.AssetKey(["sources", spec.source])
     check = dg.AssetCheckSpec(
@@ -111,7 +87,7 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         group_name="sources",
         owners=[OWNER],
         kinds={"duckdb", "csv"},
-        deps=[WORLD, *_keys([spec.reference] if spec.reference else [])],
+        deps=[WORLD, *source_keys([spec.reference] if spec.reference else [])],
         check_specs=[check],
         tags={f"medium/{m.medium.replace(' ', '_')}": "" for m in spec.measures if m.medium != "covariate"},
         description=f"{spec.title}. {spec.publisher}. Licence: {spec.licence}.",
@@ -171,258 +147,6 @@ def _source_metadata(outcome: SourceOutcome, observed: Observed, table: pl.DataF
 
 
 SOURCE_ASSETS = [_source_asset(spec) for spec in SOURCES.values()]
-
-
-def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: date) -> None:
-    for table, kept in (
-        ("findings", rows.findings),
-        ("finding_curves", rows.curves),
-        ("series_notes", rows.notes),
-    ):
-        frame = find.as_table(kept, table, step, vintage, key, find.SEED if rows.findings else None)
-        warehouse.replace(table, frame, {"step": step})
-    warehouse.record_step(step, key, key)
-
-
-def _result(warehouse: Warehouse, step: str, changed: bool) -> dg.MaterializeResult[None]:
-    columns = ["subject", "measure", "mode", "k", "horizon", "estimate", "lo", "hi", "n"]
-    findings = (
-        results.findings(warehouse.con, step).select(columns).with_columns(pl.col("estimate", "lo", "hi").round(3))
-    )
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": results.curve_points(warehouse.con, step).height,
-            "changed": changed,
-            "digest": (warehouse.step_key(step) or "")[:16],
-            "findings": preview(findings, 12),
-        }
-    )
-
-
-@dg.asset(
-    key=["findings", "adoption"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"polars"},
-    deps=[WORLD, *_keys([line.source for line in ADOPTION_LINES])],
-    description="Radio, television, internet and social media in the United States, on the calendar and since launch.",
-)
-def adoption(house: House) -> dg.MaterializeResult[None]:
-    """Record the lines of the four media."""
-    step = "findings/adoption"
-    with Warehouse(house.home) as warehouse:
-        freeze(warehouse.con)
-        lines = adoption_lines(warehouse.con)
-        vintage = newest_vintage(warehouse.con, [line.source for line in ADOPTION_LINES])
-        key = step_key(("longwave.pipelines.find",), {"lines": frame_digest(lines), "vintage": str(vintage)}, {})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, find.adoption(lines), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "information_by_age"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"scikitlearn", "polars"},
-    deps=[WORLD, *_keys([source for panel in PANELS.values() for source in panel.sources()])],
-    description="How much of the level at age 20 is known at each age before it, and the readable age.",
-)
-def information_by_age(house: House) -> dg.MaterializeResult[None]:
-    """Forecast the level at age 20 from every age, today's media from their end, and the four media as of their time."""
-    step = "findings/information_by_age"
-    with Warehouse(house.home) as warehouse:
-        freeze(warehouse.con)
-        frames = {convention: adoption_frame(warehouse.con, convention) for convention in CONVENTIONS}
-        series = reference_frame(warehouse.con)
-        vintage, unused = newest_vintage(warehouse.con, sources_behind("pooled")), left_out(warehouse.con)
-        inputs = {convention: frame_digest(frame) for convention, frame in frames.items()}
-        inputs |= {"series": frame_digest(series), "vintage": str(vintage), "unused": repr(unused)}
-        key = step_key(("longwave.pipelines.ripening",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, ripeness(frames, series, unused), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "curve_fits"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"numba", "duckdb"},
-    deps=[WORLD, *_keys([source for panel in PANELS.values() for source in panel.sources()])],
-    description="Six families of diffusion curves fitted to every series of record at every age from 5 on.",
-)
-def curve_fits(house: House) -> dg.MaterializeResult[None]:
-    """Fit every series at every cut, and keep what was found or why nothing was."""
-    step = "findings/curve_fits"
-    with Warehouse(house.home) as warehouse:
-        freeze(warehouse.con)
-        levels = series_of_record(warehouse.con)
-        vintage = newest_vintage(warehouse.con, sources_behind("pooled"))
-        inputs = {"levels": frame_digest(levels), "vintage": str(vintage)}
-        key = step_key(("longwave.pipelines.curve_fits",), inputs, {})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            common = {"step": step, "vintage": vintage, "code_digest": key}
-            fits = fit_every_cut(levels).with_columns(pl.lit(value).alias(name) for name, value in common.items())
-            warehouse.replace("curve_fits", fits, {"step": step})
-            warehouse.record_step(step, key, key)
-        counted = results.fit_statuses(warehouse.con)
-    rows = int(counted["fits"].sum())
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": rows, "changed": changed, "statuses": preview(counted, 40)}
-    )
-
-
-_LINES = [
-    MediumLine(line.medium, f"{line.source}/{line.measure}/{line.adopter}", line.label, line.unit)
-    for line in ADOPTION_LINES
-]
-
-
-@dg.asset(
-    key=["findings", "curves"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"numba", "polars"},
-    deps=[WORLD, curve_fits],
-    description="How early figures identify a ceiling, families side by side, and what estimates do as more is seen.",
-)
-def curves(house: House) -> dg.MaterializeResult[None]:
-    """Say what the fits can tell, and what they cannot."""
-    step = "findings/curves"
-    with Warehouse(house.home) as warehouse:
-        # The key of the fits holds the levels and their vintage: they are read again only where there is something to do.
-        inputs = {"fits": str(warehouse.step_key("findings/curve_fits")), "lines": repr(_LINES)}
-        key = step_key(("longwave.pipelines.curve_study",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            freeze(warehouse.con)
-            levels, vintage = series_of_record(warehouse.con), newest_vintage(warehouse.con, sources_behind("pooled"))
-            _store(warehouse, step, curve_study(levels, results.fits(warehouse.con), _LINES), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "persistence"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"polars"},
-    deps=[
-        WORLD,
-        *_keys([source for panel, _ in PERSISTENCE_PANELS.values() for source in PANELS[panel].sources()]),
-        *_keys(["worldbank_datahub"]),
-    ],
-    description="Whether the countries that lead early in a medium stay ahead, given prior wealth.",
-)
-def persistence(house: House) -> dg.MaterializeResult[None]:
-    """Compare countries' early and later ranks."""
-    step = "findings/persistence"
-    with Warehouse(house.home) as warehouse:
-        freeze(warehouse.con)
-        launches = {medium: first_launch(warehouse.con, medium) for medium in PERSISTENCE_PANELS}
-        frames = {medium: adopters_frame(warehouse.con, medium) for medium in PERSISTENCE_PANELS}
-        vintage = newest_vintage(warehouse.con, [s for medium in frames for s in sources_behind(medium)])
-        inputs = {medium: frame_digest(frame) for medium, frame in frames.items()}
-        inputs |= {"launches": repr(launches), "vintage": str(vintage)}
-        key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, find.persistence(frames, launches), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "revisions"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"polars"},
-    deps=[WORLD, *_keys(list(SOURCES))],
-    description="How much histories get rewritten: what each vintage says of the figures of the one before, by age and arrival.",
-)
-def revisions(house: House) -> dg.MaterializeResult[None]:
-    """Compare every pair of consecutive vintages of every source."""
-    step = "findings/revisions"
-    with Warehouse(house.home) as warehouse:
-        frame = revision_frame(warehouse.con)
-        newest = frame["later"].max()
-        vintage = newest if isinstance(newest, date) else newest_vintage(warehouse.con)
-        inputs = {"frame": frame_digest(frame), "vintage": str(vintage)}
-        key = step_key(("longwave.pipelines.rewriting",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, rewriting(frame), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "channels"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"polars"},
-    # On every source: at a date before this one there is the newest vintage of the others to be dated by.
-    deps=[WORLD, *_keys(list(SOURCES))],
-    description="Whether the channel by which a statement came tells anything about its truth: differences between channels.",
-)
-def channels(house: House) -> dg.MaterializeResult[None]:
-    """Compare the shares of false statements between channels."""
-    step = "findings/channels"
-    with Warehouse(house.home) as warehouse:
-        cells, rules = counts(warehouse.con, BY_VERDICT), load_fact("channels")
-        vintage = newest_vintage(warehouse.con, ["factcheck"])
-        inputs = {"cells": frame_digest(cells), "rules": frame_digest(rules), "vintage": str(vintage)}
-        key = step_key(("longwave.pipelines.find_claims",), inputs, {})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, find_claims.channel_and_truth(cells, rules), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "upkeep"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"polars"},
-    deps=[WORLD, *_keys(list(SOURCES))],
-    description="What it costs to keep relationships alive: conditional arithmetic on a table of layers of closeness.",
-)
-def upkeep(house: House) -> dg.MaterializeResult[None]:
-    """Work out hours from relationships and relationships from hours."""
-    step = "findings/upkeep"
-    with Warehouse(house.home) as warehouse:
-        table, vintage = load_fact("closeness"), newest_vintage(warehouse.con)
-        inputs = {"closeness": frame_digest(table), "vintage": str(vintage)}
-        key = step_key(("longwave.pipelines.find_claims",), inputs, {})
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, find_claims.relationship_upkeep(layers(table)), key, vintage)
-        return _result(warehouse, step, changed)
-
-
-@dg.asset(
-    key=["findings", "backtests"],
-    group_name="findings",
-    owners=[OWNER],
-    kinds={"polars"},
-    deps=[WORLD, *_keys(LEARNT_FROM)],
-    description="How good forecasts would have been, in every mode: measured apart on the founding facts, read from its record.",
-)
-def backtests(house: House) -> dg.MaterializeResult[None]:
-    """Read the record of the backtests, where it was made from the founding facts in force."""
-    step = "findings/backtests"
-    inputs = inputs_digest(row for source in LEARNT_FROM for row in house.captures(source))
-    kept = standing(records(PREFIX), inputs)
-    with Warehouse(house.home) as warehouse:
-        vintage = newest(kept) if kept else newest_vintage(warehouse.con)
-        key = step_key(
-            ("longwave.pipelines.find_backtests",), {record.name: record.digest for record in kept}, {"inputs": inputs}
-        )
-        changed = warehouse.step_key(step) != key
-        if changed:
-            _store(warehouse, step, backtest_rows(kept), key, vintage)
-        return _result(warehouse, step, changed)
 
 
 SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
@@ -503,15 +227,4 @@ def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
     }
 
 
-FINDING_ASSETS = [
-    adoption,
-    information_by_age,
-    backtests,
-    curve_fits,
-    curves,
-    persistence,
-    revisions,
-    channels,
-    upkeep,
-]
 ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

@@ -254,7 +254,11 @@ def test_a_changed_module_changes_the_keys_of_the_steps_that_use_it(root, tmp_pa
 
 def test_every_step_names_the_code_it_follows_from(root):
     """Each key of an asset names modules, and each of them is there."""
-    trees = [tree for path, tree in modules(root, "pipelines") if path.name in ("assets.py", "refresh.py")]
+    trees = [
+        tree
+        for path, tree in modules(root, "pipelines")
+        if path.name in ("assets.py", "finding_assets.py", "refresh.py")
+    ]
     calls = [
         node
         for tree in trees

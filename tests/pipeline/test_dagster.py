@@ -8,8 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from longwave.pipelines.assets import ALL_ASSETS, FINDING_ASSETS
+from longwave.pipelines.assets import ALL_ASSETS
 from longwave.pipelines.definitions import defs
+from longwave.pipelines.finding_assets import FINDING_ASSETS
 from longwave.pipelines.sources import SOURCES
 
 MODULE = "longwave.pipelines.definitions"
