@@ -94,7 +94,7 @@ def questions(sample: FixedSample, references: Histories, *, ages: Sequence[int]
     return (
         pl.DataFrame(
             {
-                "series": np.repeat(sample.series["series"].to_numpy(), len(wanted)),
+                "series": sample.series["series"].gather(np.repeat(np.arange(len(row)), len(wanted))),
                 "age": np.tile(np.array(wanted, dtype=np.int64), len(row)),
                 "origin": origin.ravel().astype(np.int32),
                 "year": np.repeat(launch + sample.target_age, len(wanted)).astype(np.int32),
@@ -168,11 +168,7 @@ def _answered(forecaster: Forecaster, asked: pl.DataFrame, references: Histories
 
 def _places(asked: pl.DataFrame, histories: Histories) -> tuple[IntArray, IntArray, IntArray]:
     """Row of each question's history, years ahead, and the years ahead there are."""
-    names = (
-        asked.select(pl.format("{}@{}", "series", "origin"))["series"]
-        if asked.height
-        else pl.Series([], dtype=pl.String)
-    )
+    names = asked.select(pl.format("{}@{}", "series", "origin"))["series"]
     row = histories.info["series"].search_sorted(names).to_numpy().astype(np.int64)
     ahead = asked["year"].to_numpy().astype(np.int64) - histories.last_years()[row]
     return row, ahead, np.unique(ahead)
@@ -181,6 +177,8 @@ def _places(asked: pl.DataFrame, histories: Histories) -> tuple[IntArray, IntArr
 def own_answers(asked: pl.DataFrame, references: Histories, method: str) -> pl.DataFrame:
     """The same of a peer that reads a series' own history alone; it makes no interval here."""
     once = asked.select("series", "origin", "year").drop_nulls().unique().sort("series", "origin", "year")
+    if once.is_empty():
+        return pl.DataFrame(schema=_ANSWERS)
     histories = histories_at(once.select("series", "origin").unique(), references)
     row, ahead, horizons = _places(once, histories)
     points = own_points(method, histories, horizons, from_launch=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 from longwave.models.ripeness import MIN_CLUSTERS
@@ -69,6 +70,7 @@ def ripeness_blocks(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Col
         lambda: _then(findings, points, passed_on),
     ]
     behind: list[Callable[[], FigureBlock | None]] = [
+        lambda: _by_medium(points),
         lambda: _today(findings, points, passed_on),
         lambda: _errors(findings, points),
         lambda: _variants(points, "launch-conventions", CONVENTIONS, _CONVENTION_WORDS),
@@ -160,29 +162,76 @@ def _information(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | 
 
 
 def _answer(findings: pl.DataFrame) -> str:
-    """How much was known after some years, pooled and of each medium apart."""
-    rows = findings.filter(
-        pl.col("measure") == "information_mse", pl.col("mode") == HEADLINE, pl.col("horizon") == TARGET_AGE
-    )
-    said = []
-    for name, panel in {"all panels": "pooled", **MEDIA_PANELS}.items():
-        own = rows.filter(pl.col("subject") == panel, pl.col("k").is_in(ANSWERED_AGES)).sort("k")
-        if not own.is_empty():
-            known = ", ".join(_known(row) for row in own.iter_rows(named=True))
-            said.append(f"{name} ({own['n_clusters'][0]} clusters) {known}")
-    ages = ", ".join(map(str, ANSWERED_AGES))
-    if not said:
-        return ""
+    """How much was known after some years, over all panels."""
+    own = findings.filter(
+        pl.col("measure") == "information_mse",
+        pl.col("mode") == HEADLINE,
+        pl.col("horizon") == TARGET_AGE,
+        pl.col("subject") == "pooled",
+        pl.col("k").is_in(ANSWERED_AGES),
+    ).sort("k")
+    said = [f"after {row['k']} years {_known(row)}" for row in own.iter_rows(named=True)]
     return (
-        f"Known after {ages} years, with 95 % intervals: {'; '.join(said)}. Social media are one series that begins in its "
-        f"eighth year, so nothing can be scored there. At age {TARGET_AGE} the level is observed."
+        f"Over all panels, with 95 % intervals: {', '.join(said)}; at {TARGET_AGE} the level is observed."
+        if said
+        else ""
     )
 
 
-def _known(row: dict[str, float | None]) -> str:
+def _known(row: dict[str, Any]) -> str:
     if row["lo"] is None:
         return palette.two_figures(row["estimate"])
     return f"{palette.two_figures(row['estimate'])} ({palette.span(row['lo'], row['hi'])})"
+
+
+def _by_medium(points: pl.DataFrame) -> FigureBlock | None:
+    """Radio, television and the internet apart, each counted in two ways."""
+    labels = {mode: CONVENTIONS[mode] for mode in (HEADLINE, f"{HEADLINE}, first_1_percent")}
+    names = pl.col("mode").replace_strict(labels, default=None)
+    media = {panel: medium for medium, panel in MEDIA_PANELS.items()}
+    which = pl.col("mode").is_in(list(labels)) & pl.col("subject").is_in(list(media))
+    order = {name: i for i, name in enumerate(MEDIA_PANELS)}
+    lines = {name: i for i, name in enumerate(labels.values())}
+    frame = (
+        _information_frame(points, which, names)
+        .with_columns(pl.col("panel").replace_strict(media))
+        .sort(pl.col("panel").replace_strict(order), pl.col("forecaster").replace_strict(lines), "age")
+    )
+    if frame.is_empty():
+        return None
+    counts = frame.unique(["panel", "forecaster"], maintain_order=True)
+    said = "; ".join(f"{row['panel']}, {row['forecaster']}: {row['n']}" for row in counts.iter_rows(named=True))
+    return FigureBlock(
+        id="information-by-medium",
+        heading=EARLY,
+        figure=figure.information_by_age(
+            frame,
+            title=_medium_title(frame),
+            subtitle="Information about the level at age 20 in each country; band: 95\u202f%, of the first line",
+        ),
+        frame=frame,
+        alt="Information by age for radio, television and the internet, counted from two launch conventions.",
+        note=(
+            f"Countries in each sample: {said}. Under {MIN_CLUSTERS} countries a line decides nothing. Social media are one "
+            f"series that begins in its eighth year, so nothing can be scored there. At age {TARGET_AGE} the level is observed, "
+            "and all is known."
+        ),
+        source_ids=_sources(list(media)),
+        unit="1 − squared error ÷ climatology's",
+        n=f"{frame['panel'].n_unique()} media",
+        line_columns=("panel", "forecaster"),
+    )
+
+
+def _medium_title(frame: pl.DataFrame) -> str:
+    """What was known of each medium after ten years, by the line with more countries, the first of equals."""
+    said = []
+    for (medium,), rows in frame.filter(pl.col("age") == SPOKEN_AGE).group_by("panel", maintain_order=True):
+        row = rows.filter(pl.col("n") == pl.col("n").max()).row(0, named=True)
+        said.append(f"{medium} {palette.two_figures(row['estimate'])}")
+    return (
+        f"Ten years in, so much of 1 was known: {', '.join(said)}" if said else "Information by age, medium by medium"
+    )
 
 
 # --- errors
@@ -238,7 +287,7 @@ def _readable_note(findings: pl.DataFrame, panels: Sequence[str]) -> str:
     return f"{rule} {'; '.join(said)}." if said else rule
 
 
-def _readable(row: dict[str, float | str | None]) -> str:
+def _readable(row: dict[str, Any]) -> str:
     if row["estimate"] is None:
         return str(row["note"])
     upper = "not reached" if row["hi"] is None else f"{row['hi']:g}"
@@ -271,12 +320,21 @@ _HELD_OUT_WORDS = (
 )
 
 
+def _in_some(points: pl.DataFrame, labels: dict[str, str]) -> list[str]:
+    """The pooled curve and the panels of shares that have enough clusters in one of the variants."""
+    enough = points.filter(
+        pl.col("measure") == "information_mse", pl.col("mode").is_in(list(labels)), pl.col("n") >= MIN_CLUSTERS
+    )
+    shares = [panel for panel in PANELS if PANELS[panel].unit_class == "share" and panel in set(enough["subject"])]
+    return ["pooled", *shares]
+
+
 def _variants(
     points: pl.DataFrame, name: str, labels: dict[str, str], words: tuple[str, str, str]
 ) -> FigureBlock | None:
     """The same measure under other choices: a sensitivity, shown and not hidden."""
     title, alt, note = words
-    panels = ["pooled", "us-households", "internet-countries"]
+    panels = _in_some(points, labels)
     names = pl.col("mode").replace_strict(labels, default=None)
     order = {label: i for i, label in enumerate(labels.values())}
     frame = _information_frame(points, pl.col("mode").is_in(list(labels)) & pl.col("subject").is_in(panels), names)
@@ -436,7 +494,7 @@ def _ripe_words(rows: pl.DataFrame) -> str:
     return f"{'; '.join(said)}." if said else ""
 
 
-def _readable_year(row: dict[str, float | str | None]) -> str:
+def _readable_year(row: dict[str, Any]) -> str:
     if row["estimate"] is None:
         return str(row["note"])
     ends = ("not known" if row[end] is None else f"{row[end]:g}" for end in ("lo", "hi"))

@@ -18,6 +18,10 @@ COLUMNS = ("medium", "panel_title", "unit", "origin", "year", "known", "forecast
 _BANDS = ((90, 0.14), (80, 0.2), (50, 0.3))
 SPOKEN_AHEAD = 10
 """Years after the origin that the title speaks of."""
+NEAR_ENOUGH = 2
+"""Where that year was not observed, one so much earlier will do."""
+CUT = 2.0
+"""The axis of a count ends at so many times the highest line; the table keeps every value."""
 
 
 def then_and_after(frame: pl.DataFrame, *, title: str | None = None, subtitle: str | None = None) -> go.Figure:
@@ -127,30 +131,32 @@ def _second(rows: pl.DataFrame) -> str:
 
 
 def _top(rows: pl.DataFrame) -> float:
-    """Return the largest value drawn; the outermost band may leave the axis where it is over twice all lines."""
-    lines = [rows.select(pl.col(name).max()).item() for name in ("known", "forecast", "happened", "hi80")]
+    """Return the end of the axis: all lines, and as much of the bands as leaves the lines readable."""
+    lines = [rows.select(pl.col(name).max()).item() for name in ("known", "forecast", "happened")]
     highest = max(float(value) for value in lines if value is not None)
-    widest = float(rows.select(pl.col("hi90").max()).item() or 0.0)
-    return min(max(highest, widest), 2.0 * highest)
+    return min(float(rows.select(pl.col("hi90").max()).item() or highest), CUT * highest)
 
 
 def _hit_sentence(panels: Sequence[pl.DataFrame]) -> str:
-    """Say for which media what happened ten years on lay within the 80 % interval."""
+    """Say for which media what happened about ten years on lay within the 80 % interval."""
     inside: list[str] = []
     outside: list[str] = []
     for rows in panels:
-        later = rows.filter(pl.col("year") == pl.col("origin") + SPOKEN_AHEAD, pl.col("happened").is_not_null())
+        latest = pl.col("origin") + SPOKEN_AHEAD
+        near = pl.col("year").is_between(latest - NEAR_ENOUGH, latest)
+        later = rows.filter(near, pl.col("happened").is_not_null()).sort("year")
         if not later.is_empty():
-            row = later.row(0, named=True)
+            row = later.row(-1, named=True)
             hit = row["lo80"] <= row["happened"] <= row["hi80"]
             (inside if hit else outside).append(_named(row["medium"]))
     if not inside and not outside:
         return "What would have been said at the time, and what happened"
+    within = "within the 80\u202f% interval that could have been given"
     if not outside:
-        return f"Ten years on, all that happened lay within the 80\u202f% intervals: {_listed(inside)}"
+        return f"About ten years on, {_listed(inside)} lay {within}"
     if not inside:
-        return f"Ten years on, nothing that happened lay within the 80\u202f% intervals: {_listed(outside)}"
-    return f"Ten years on, {_listed(inside)} lay within the 80\u202f% interval given at the time, {_listed(outside)} did not"
+        return f"About ten years on, {_listed(outside)} did not lie {within}"
+    return f"About ten years on, {_listed(inside)} lay {within}; {_listed(outside)} did not"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -128,7 +128,15 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
         for name, drawn, expected in counts:
             assert drawn == expected > 0, name
         assert not any(svg.is_visible() for svg in page.query_selector_all(".static"))
-        for other in ("forecasts.html", "claims.html", "curves.html", "revisions.html", "sources.html", "methods.html"):
+        for other in (
+            "ripeness.html",
+            "forecasts.html",
+            "claims.html",
+            "curves.html",
+            "revisions.html",
+            "sources.html",
+            "methods.html",
+        ):
             watched.open(other, drawn=False)
         assert watched.faults == []
 
@@ -140,6 +148,7 @@ def test_nothing_overflows(browser, site, width, scheme):
     with Watched(browser, site.as_uri(), **options) as watched:
         for name in (
             "index.html",
+            "ripeness.html",
             "forecasts.html",
             "claims.html",
             "curves.html",

@@ -120,6 +120,9 @@ def worlds():
     return table
 
 
+# Two of the expectations did not come true as written. They stand, and fail: theory speaks of what a series' own history
+# tells, and this forecaster has read 59 finished curves of the very same shape. Should one come true, that fails as well.
+@pytest.mark.xfail(strict=True, reason="readable at 10 in one of six worlds, its median inflection at 10.01")
 def test_a_panel_is_not_readable_before_its_inflection(worlds):
     early = {name: w for name, w in worlds.items() if w["readable_age"] is not None}
     assert {name: w for name, w in early.items() if w["readable_age"] < w["median_inflection"]} == {}
@@ -129,6 +132,7 @@ def test_a_panel_becomes_readable_after_all_inflections_have_passed(worlds):
     assert [name for name, w in worlds.items() if w["readable_age"] is None] == []
 
 
+@pytest.mark.xfail(strict=True, reason="in five of six worlds more than one series in ten is told apart before")
 def test_single_series_are_told_apart_at_their_inflection_or_after(worlds):
     assert [name for name, w in worlds.items() if w["share_not_two_years_before_inflection"] < 0.9] == []
 
