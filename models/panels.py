@@ -12,7 +12,6 @@ before launch (age < 0) belong to no history.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -332,17 +331,3 @@ def _screen(frame: pl.DataFrame, target_age: int) -> pl.DataFrame:
             filler=_flagged("filler_zero").any(),
         )
     )
-
-
-def level_matrix(frame: pl.DataFrame, series: Sequence[str], last_age: int) -> FloatArray:
-    """Levels (len(series), last_age + 1) at ages 0..last_age, NaN where not observed; no filler, no log.
-
-    ``frame`` is a validated adoption frame; rows of other series are ignored. Counts at or under zero are
-    NaN.
-    """
-    rows = {name: position for position, name in enumerate(series)}
-    part = _usable(frame).filter(pl.col("series").is_in(list(rows)), pl.col("age").is_between(0, last_age))
-    levels = np.full((len(rows), last_age + 1), np.nan)
-    index = np.array([rows[name] for name in part["series"]], dtype=np.int64)
-    levels[index, part["age"].to_numpy()] = part["value"].to_numpy()
-    return levels

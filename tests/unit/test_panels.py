@@ -9,7 +9,6 @@ from longwave.models.panels import (
     fixed_sample,
     has_peaked,
     is_finished,
-    level_matrix,
     settled_level,
     status_table,
     theil_sen,
@@ -168,15 +167,6 @@ def test_observations_before_launch_belong_to_no_history():
     ages = [-2, *range(5, 26)]
     data = frame(series("early bird", ages, [1.0] * len(ages)))
     assert fixed_sample(data).exclusions["reason"].to_list() == ["first observed after age 3"]
-
-
-def test_level_matrix_has_nan_where_nothing_was_observed():
-    data = frame(
-        series("a", [0, 2, 5], [1.0, 2.0, 3.0], flags={0: "filler_zero"}),
-        series("b", [1], [0.0], unit="count"),
-    )
-    levels = level_matrix(validate_adoption(data), ["b", "a"], 3)
-    np.testing.assert_array_equal(levels, [[np.nan] * 4, [np.nan, np.nan, 2.0, np.nan]])
 
 
 @pytest.mark.parametrize(
