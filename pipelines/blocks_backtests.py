@@ -391,16 +391,17 @@ def _regimes(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:
 
 
 def _regimes_title(frame: pl.DataFrame, setting: str) -> str:
-    ours = frame.filter(pl.col("label") == f"ours, {setting}").sort("value", descending=True)
-    trend = dict(frame.filter(pl.col("label") == WHO[TREND]).select("panel_title", "value").iter_rows())
-    lost = [
-        row["panel_title"]
-        for row in ours.iter_rows(named=True)
-        if row["value"] > trend.get(row["panel_title"], row["value"])
+    """Where our error is largest, and every band and mode in which it is larger than the damped trend's."""
+    ours = frame.filter(pl.col("kind") == "ours")
+    trend = frame.filter(pl.col("label") == WHO[TREND]).select("panel_title", pl.col("value").alias("trend"))
+    behind = ours.join(trend, on="panel_title", maintain_order="left").filter(pl.col("value") > pl.col("trend"))
+    said = [
+        f"{str(band).removeprefix('Last level ')} in {', '.join(str(name).removeprefix('ours, ') for name in rows['label'])}"
+        for (band,), rows in behind.partition_by("panel_title", as_dict=True, maintain_order=True).items()
     ]
-    hardest = ours.row(0, named=True)
-    against = f"behind the damped trend at: {'; '.join(lost)}" if lost else "nowhere behind the damped trend"
-    return f"Hardest at {hardest['panel_title'].lower()}, {palette.two_figures(hardest['value'])} points; {against}"
+    first = ours.filter(pl.col("label") == f"ours, {setting}").sort("value", descending=True).row(0, named=True)
+    against = f"behind the damped trend at {'; '.join(said)}" if said else "in no mode behind the damped trend"
+    return f"Hardest at {first['panel_title'].lower()}, {palette.two_figures(first['value'])} points; {against}"
 
 
 def _technologies(near: pl.DataFrame, mode: str) -> FigureBlock | None:

@@ -49,8 +49,8 @@ def require(frame: pl.DataFrame, columns: Iterable[str], what: str) -> None:
 
 def sheet(title: str, subtitle: str, *, height: int = 500, narrow_height: int = 380) -> go.Figure:
     """Return an empty figure with title and subtitle (plain text), and the look of the house."""
-    heading = "<br>".join(escaped(line) for line in textwrap.wrap(title, 92)) or ""
-    legend = "<br>".join(escaped(line) for line in textwrap.wrap(subtitle, 130)) or ""
+    heading = "<br>".join(escaped(line) for line in textwrap.wrap(title, 92, break_on_hyphens=False)) or ""
+    legend = "<br>".join(escaped(line) for line in textwrap.wrap(subtitle, 130, break_on_hyphens=False)) or ""
     lines = heading.count("<br>") + legend.count("<br>")
     return go.Figure(
         layout={
