@@ -16,6 +16,8 @@ from longwave.models.scores import Average, Estimate, by_window, clusters, compa
 ALL: Final = "all"
 CONVERGED: Final = "bass converged"
 OBSERVED: Final = "without interpolated"
+PRINTED: Final = "as printed"
+"""In place of a mode: a number that was not measured here, but printed in a paper."""
 MEASURES: Final = {"ae": "mae", "wis": "wis"}
 AVERAGES: Final[tuple[Average, ...]] = get_args(Average)
 

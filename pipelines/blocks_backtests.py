@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 import polars as pl
+from longwave.models.scoreboard import ALL, PRINTED
 from longwave.models.scores import LEVELS, REGIMES
-from longwave.pipelines.find_backtests import PRINTED, WHOLE
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import backtests as figure
@@ -253,7 +253,7 @@ def _differences_title(frame: pl.DataFrame, mode: str) -> str:
 
 
 def _regime_title(regime: str) -> str:
-    if regime == WHOLE:
+    if regime == ALL:
         return "All levels"
     low, over, _ = regime.partition(" and over")
     return f"Last level {low.replace('-', palette.EN_DASH)}\u202f%{over}"
@@ -261,7 +261,7 @@ def _regime_title(regime: str) -> str:
 
 def _calibration(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None:
     rows = []
-    for regime in (WHOLE, *REGIMES):
+    for regime in (ALL, *REGIMES):
         for mode in modes:
             for level in LEVELS:
                 for row in _found(near, f"coverage_{round(100 * level)}/{regime}", mode):
@@ -310,7 +310,7 @@ def _calibration(near: pl.DataFrame, modes: Sequence[str]) -> FigureBlock | None
 def _calibration_title(frame: pl.DataFrame, setting: str) -> str:
     """What the first setting held over everything, and in which settings some part breaks the rule."""
     broken = frame.filter(pl.col("rule") == "outside the rule")["setting"].unique(maintain_order=True).to_list()
-    held = frame.filter(pl.col("setting") == setting, pl.col("panel_title") == _regime_title(WHOLE)).sort("nominal")
+    held = frame.filter(pl.col("setting") == setting, pl.col("panel_title") == _regime_title(ALL)).sort("nominal")
     said = ", ".join(
         f"{palette.share(row['observed'])} at {100 * row['nominal']:.0f}" for row in held.iter_rows(named=True)
     )

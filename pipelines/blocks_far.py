@@ -13,8 +13,8 @@ from typing import Final
 import polars as pl
 from longwave.models.horizons import NAMED
 from longwave.models.ripeness import MIN_CLUSTERS
+from longwave.models.scoreboard import ALL
 from longwave.pipelines.blocks_backtests import MODES, PAGE, WHO, rows_of, score_frame, score_row
-from longwave.pipelines.find_backtests import WHOLE
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import backtests as figure
@@ -42,7 +42,7 @@ def _far_rows(far: pl.DataFrame) -> pl.DataFrame:
         parts.list.get(1).str.split(", ages ").list.first().alias("asked"),
         pl.when(pl.col("k") >= 0)
         .then(pl.col("k").cast(pl.String))
-        .otherwise(parts.list.get(1).str.extract(", ages (.*)$", 1).fill_null(WHOLE))
+        .otherwise(parts.list.get(1).str.extract(", ages (.*)$", 1).fill_null(ALL))
         .alias("ages"),
         pl.col("who").replace_strict(_TITLES).alias("panel_title"),
     )
@@ -53,11 +53,11 @@ def _far_sources(rows: pl.DataFrame) -> list[str]:
 
 
 def _far(far: pl.DataFrame) -> FigureBlock | None:
-    rows = _far_rows(far).filter(pl.col("asked") == WHOLE, pl.col("ages").is_in([WHOLE, "up to 8"]))
+    rows = _far_rows(far).filter(pl.col("asked") == ALL, pl.col("ages").is_in([ALL, "up to 8"]))
     modes = [mode for mode in _FAR_MODES if mode in set(rows["mode"])]
     if not modes:
         return None
-    named = rows.filter(pl.col("reference").is_in(NAMED), pl.col("mode").is_in(modes), pl.col("ages") == WHOLE)
+    named = rows.filter(pl.col("reference").is_in(NAMED), pl.col("mode").is_in(modes), pl.col("ages") == ALL)
     drawn = []
     for panel in [name for name in REFERENCE_PANELS if name in set(named["who"])]:
         own = named.filter(pl.col("who") == panel)
@@ -134,11 +134,11 @@ def _far_by_age(far: pl.DataFrame) -> FigureBlock | None:
     parts = []
     for panel in [name for name in REFERENCE_PANELS if name in set(rows["who"])]:
         own = rows.filter(pl.col("who") == panel)
-        whole = own.filter(pl.col("asked") == WHOLE, pl.col("ages") == WHOLE).sort("estimate", descending=True)
+        whole = own.filter(pl.col("asked") == ALL, pl.col("ages") == ALL).sort("estimate", descending=True)
         if whole["n_clusters"].max() < MIN_CLUSTERS:  # type: ignore[operator]
             continue
         strongest = whole["reference"][0]
-        cells = own.filter(pl.col("reference") == strongest, pl.col("k") >= 0, pl.col("asked") != WHOLE)
+        cells = own.filter(pl.col("reference") == strongest, pl.col("k") >= 0, pl.col("asked") != ALL)
         parts.append(cells.with_columns(pl.format("against {}", pl.lit(WHO[strongest])).alias("sample")))
     if not parts:
         return None
@@ -169,7 +169,7 @@ def _far_by_age(far: pl.DataFrame) -> FigureBlock | None:
                 "better; bands: 95\u202f%"
             ),
         ),
-        frame=_far_table(rows.filter(pl.col("k") >= 0, pl.col("asked") != WHOLE)),
+        frame=_far_table(rows.filter(pl.col("k") >= 0, pl.col("asked") != ALL)),
         alt="Our error relative to the strongest reference by the age of the forecast, on each panel.",
         note=(
             f"Panels of {MIN_CLUSTERS} concept groups or more; of the three references the one that ours does worst against. "

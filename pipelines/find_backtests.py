@@ -13,11 +13,10 @@ from typing import Any
 
 import polars as pl
 from longwave.models.horizons import TARGET_AGE
+from longwave.models.scoreboard import ALL, CONVERGED, PRINTED
 from longwave.pipelines.find import Rows
 from longwave.warehouse.records import Record
 
-WHOLE = "all"
-PRINTED = "as printed"
 POINTS = "points"
 
 
@@ -72,7 +71,7 @@ def _without_width(record: Record) -> set[str]:
     held = record.tables.get("coverage")
     if held is None or "forecaster" not in held.columns:
         return set()
-    whole = held.filter(pl.col("regime") == WHOLE, pl.col("coverage") >= 1.0)
+    whole = held.filter(pl.col("regime") == ALL, pl.col("coverage") >= 1.0)
     return {name for name, n in whole.group_by("forecaster").len().iter_rows() if n == held["level"].n_unique()}
 
 
@@ -119,7 +118,7 @@ def _add_coverage(rows: Rows, record: Record, table: pl.DataFrame) -> None:
     for row in table.iter_rows(named=True):
         rows.finding(
             _subject(record, row[who]),
-            f"coverage_{round(100 * row['level'])}/{row.get('regime', WHOLE)}",
+            f"coverage_{round(100 * row['level'])}/{row.get('regime', ALL)}",
             mode_of(record),
             n=row["n_values"],
             n_clusters=row["n_clusters"],
@@ -172,7 +171,7 @@ def _add_printed(rows: Rows, kept: Sequence[Record]) -> None:
     table = max(tables, key=lambda table: int(table["n_windows"].sum()))
     every, converged = (int(table["n_windows"].max()), int(table["n_windows"].min()))  # type: ignore[arg-type]
     for row in table.iter_rows(named=True):
-        for part, column, n in ((WHOLE, "mae", every), ("bass converged", "mae_converged", converged)):
+        for part, column, n in ((ALL, "mae", every), (CONVERGED, "mae_converged", converged)):
             # A curve that did not converge everywhere has no error over all windows.
             if row[column] is not None and row["n_windows"] >= n:
                 rows.finding(
@@ -189,7 +188,7 @@ def _add_printed(rows: Rows, kept: Sequence[Record]) -> None:
 def _add_relative(rows: Rows, record: Record, table: pl.DataFrame) -> None:
     for row in table.filter(pl.col("ratio").is_not_null()).iter_rows(named=True):
         age = int(row["ages"]) if row["ages"].isdigit() else None
-        ages = "" if age or row["ages"] == WHOLE else f", ages {row['ages']}"
+        ages = "" if age or row["ages"] == ALL else f", ages {row['ages']}"
         rows.finding(
             _subject(record, row["panel"]),
             f"relative_mae/{row['reference']}/{row['asked']}{ages}",
