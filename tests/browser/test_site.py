@@ -233,7 +233,7 @@ def test_the_site_of_a_real_run(browser, full_home, width, scheme):
         claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
         assert page.locator(".verdict").all_inner_texts() == [claim["verdict"].capitalize() for claim in claims]
         assert page.evaluate(OVERFLOW) <= 0
-        pages = {"forecasts.html": 4, "claims.html": 3, "curves.html": 4, "revisions.html": 4}
+        pages = {"ripeness.html": 3, "forecasts.html": 4, "claims.html": 3, "curves.html": 4, "revisions.html": 4}
         for name, figures in pages.items():
             page = watched.open(name)
             counts = page.evaluate(COUNTS)
