@@ -30,13 +30,16 @@ class ErrorModel:
     Args:
         slopes: (points, parameters) of the fitted curve by its parameters, in any units.
         at: (points,) increasing ages.
+        step: how far apart errors are whose correlation is one of ``RHOS``, years; the median distance of ``at`` where it
+            is not given. Where errors are drawn at more ages than residuals are known of, it is one step for both.
 
     """
 
-    def __init__(self, slopes: Floats, at: Floats) -> None:
+    def __init__(self, slopes: Floats, at: Floats, step: float | None = None) -> None:
         self.at, self.basis = at, _basis(slopes)
+        self.step = float(np.median(np.diff(at))) if step is None else step
         self.freedom = max(len(at) - self.basis.shape[1], 1)
-        self.precision, moved, log_det = _correlations(tuple(at.tolist()))
+        self.precision, moved, log_det = _correlations(tuple((at / self.step).tolist()))
         self.weighted = self.precision @ self.basis
         gram = np.einsum("ji,kjl->kil", self.basis, self.weighted)
         self.inverse = np.linalg.inv(gram)
@@ -64,7 +67,7 @@ class ErrorModel:
         drawn = rng.choice(len(RHOS), replicates, p=likely)
         spread = np.sqrt(power[drawn] / rng.chisquare(self.freedom, replicates))
         errors = rng.standard_normal((replicates, len(at)))
-        kept = _kept(at)[drawn]
+        kept = _kept(at / self.step)[drawn]
         for j in range(1, len(at)):
             errors[:, j] = kept[:, j - 1] * errors[:, j - 1] + np.sqrt(1 - kept[:, j - 1] ** 2) * errors[:, j]
         return np.asarray(errors * spread[:, None])
@@ -86,7 +89,7 @@ class ErrorModel:
 
         """
         likely, power = self.posterior(errors[:, told])
-        between = _between(tuple(at.tolist()))
+        between = _between(tuple((at / self.step).tolist()))
         scale = np.sqrt(np.maximum(np.einsum("iq,kij,jq->kq", weights, between, weights, optimize=True), 0.0))
         off = np.abs(errors @ weights)
         spread = np.sqrt(power / self.freedom)
@@ -137,23 +140,23 @@ def _basis(slopes: Floats) -> Floats:
 
 
 def _kept(at: Floats) -> Floats:
-    """Correlation of each observation with the one before, (len(RHOS), points − 1); a whole distance keeps the sign."""
-    distance = np.diff(at) / np.median(np.diff(at))
+    """Correlation of each error with the one before, (len(RHOS), points − 1), ages in steps; a whole distance keeps the sign."""
+    distance = np.diff(at)
     return np.asarray(np.sign(RHOS[:, None]) ** np.rint(distance) * np.abs(RHOS[:, None]) ** distance)
 
 
 @lru_cache(maxsize=64)
 def _between(ages: tuple[float, ...]) -> Floats:
-    """Correlations of errors at any two ages, (len(RHOS), points, points)."""
+    """Correlations of errors at any two ages, in steps, (len(RHOS), points, points)."""
     at = np.array(ages)
-    distance = np.abs(np.subtract.outer(at, at)) / np.median(np.diff(at))
+    distance = np.abs(np.subtract.outer(at, at))
     rho = RHOS[:, None, None]
     return np.asarray(np.sign(rho) ** np.rint(distance) * np.abs(rho) ** distance)
 
 
 @lru_cache(maxsize=64)
 def _correlations(ages: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
-    """Of the correlations V of errors at some ages, by autocorrelation: V⁻¹, dV/dρ V⁻¹, and log det V.
+    """Of the correlations V of errors at some ages, in steps, by autocorrelation: V⁻¹, dV/dρ V⁻¹, and log det V.
 
     e_1 and (e_j − κ_j e_{j−1}) / √(1 − κ_j²) are independent, κ_j what is left of the error before.
     """
@@ -166,9 +169,9 @@ def _correlations(ages: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
     precision[:, i + 1, i + 1] += 1 / fresh
     precision[:, i, i] += kept**2 / fresh
     precision[:, i, i + 1] = precision[:, i + 1, i] = -kept / fresh
-    distance = np.abs(np.subtract.outer(at, at)) / np.median(np.diff(at))
-    less = np.maximum(distance - 1.0, 0.0)
-    slope = distance * np.abs(RHOS[:, None, None]) ** less * np.sign(RHOS[:, None, None]) ** np.rint(less)
+    distance = np.abs(np.subtract.outer(at, at))
+    less = np.where(distance > 0, distance - 1.0, 0.0)  # also below one step, where the slope at ρ near 0 is steep
+    slope = distance * np.abs(RHOS[:, None, None]) ** less * np.sign(RHOS[:, None, None]) ** (np.rint(distance) + 1)
     return precision, slope @ precision, np.log(fresh).sum(axis=1)
 
 

@@ -151,7 +151,7 @@ def _resamples(
     seen = np.isfinite(levels)
     at = ages[seen]
     residual, curve, jacobian, told = unexplained(fits, levels[seen], at, row)
-    model = ErrorModel(jacobian[told], at[told])
+    model = ErrorModel(jacobian[told], at[told], float(np.median(np.diff(at))))
     likely, power = (part[0] for part in model.posterior(residual[None, told]))
     errors = model.draw(likely, power, at, rng, replicates)
     weights = np.linalg.pinv(jacobian, rcond=1e-9).T @ _gradients(fits, ahead, row)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from longwave.models.curve_errors import RHOS, ErrorModel, independent_variance, uncut
+from longwave.models.curve_errors import RHOS, ErrorModel, _correlations, independent_variance, uncut
 
 AT = np.array([1.0, 2, 3, 5, 6, 7, 8, 10, 11, 12])
 
@@ -38,6 +38,30 @@ def test_likelihood_and_prior_are_those_of_dense_algebra():
         logs.append(-0.5 * dets - 0.5 * (n - k) * np.log(quadratic) + 0.5 * np.log(information))
     ours = np.log(likely[0, RHOS > 0.05])
     np.testing.assert_allclose(ours - ours[0], np.array(logs) - logs[0], atol=1e-8)
+
+
+@pytest.mark.parametrize("place", [12, 39])
+def test_errors_are_drawn_as_they_were_told_though_at_more_ages(place):
+    """Yearly figures that tell nothing, then one in four years: both are counted in the same steps."""
+    at = np.concatenate([np.arange(1.0, 13), np.arange(14.0, 60, 4)])
+    told = at > 12
+    model = ErrorModel(np.ones((told.sum(), 1)), at[told], float(np.median(np.diff(at))))
+    likely = np.eye(len(RHOS))[place]
+    drawn = model.draw(likely, np.full(len(RHOS), 1.0), at, np.random.default_rng(6), 20_000)
+    # By signs, since the spread is another one in every draw: their correlation is 2/π times the arcsine of the errors' own.
+    same = np.mean(np.sign(drawn[:, -1]) * np.sign(drawn[:, -2]))
+    v = np.linalg.inv(model.precision[place])
+    assert np.sin(np.pi / 2 * same) == pytest.approx(v[-1, -2], abs=0.04)
+
+
+def test_the_prior_knows_distances_under_one_step():
+    """dV/dρ V⁻¹ against differences, with ages closer than the step and farther."""
+    at = np.array([0.0, 0.5, 1.5, 2.5, 3.5, 6.0])
+    place = np.flatnonzero(RHOS > 0.5)[0]
+    rho, distance = RHOS[place], np.abs(np.subtract.outer(at, at))
+    slope = ((rho + 1e-6) ** distance - (rho - 1e-6) ** distance) / 2e-6
+    _, moved, _ = _correlations(tuple(at.tolist()))
+    np.testing.assert_allclose(moved[place], slope @ np.linalg.inv(rho**distance), atol=1e-6)
 
 
 def test_a_change_of_the_curve_changes_nothing():
