@@ -258,7 +258,7 @@ def under_ceiling(
     rows = np.flatnonzero(chosen | (best.factor > FAR))
     if not rows.size:
         return best, chosen
-    held = search().minima(shape, replace(problem, ceiling=ceiling), rows).lowest()
+    held = held_at(family, problem, rows, best, ceiling)
     # What was given up as hopeless beside the free optimum may be the best below the ceiling.
     starts = np.concatenate([free.x[rows].reshape(-1, 1, free.x.shape[2]), held.x[:, None]])
     again = np.concatenate([np.repeat(rows, kept), rows])
@@ -276,6 +276,16 @@ def under_ceiling(
     best.put(rows[below], let_go.take(inside).lowest())
     chosen[rows], chosen[rows[below]] = True, False
     return best, chosen
+
+
+def held_at(family: Family, problem: Problem, rows: Integers, best: Minima, ceiling: Floats) -> Minima:
+    """The best of ``rows`` with m at the ceiling, searched as widely as with m free, and from the free optimum ``best``."""
+    here = np.arange(len(rows))
+    part = replace(problem, y=problem.y[rows], pattern=problem.pattern[rows], ceiling=ceiling[rows])
+    held: Minima = search().minima(family.shape, part, here).lowest()
+    again(family.shape, part, here, held, best.x[rows, None])
+    more_shapes(family, part, held)
+    return held
 
 
 def identified(

@@ -156,6 +156,23 @@ def test_exponential_growth_has_no_finite_ceiling_and_is_continued(family):
     np.testing.assert_allclose(fits.predict([12.0])[0], 3 * np.exp(3.6), rtol=1e-4)
 
 
+@pytest.mark.parametrize("ceiling", [40.0, 100.0])
+def test_held_at_a_ceiling_the_larger_family_is_searched_from_the_simpler(ceiling):
+    """Six figures that no curve bends in: the minimum lies where no start of the grid leads."""
+    levels, ages = [[1.0, 2.0, 3.1, 4.5, 6.4, 9.2]], np.arange(1.0, 7.0)
+    larger = fit_curves(levels, ages, "richards", ceiling=ceiling)
+    simpler = [fit_curves(levels, ages, name, ceiling=ceiling).sse[0] for name in ("logistic", "gompertz")]
+    assert larger.sse[0] <= min(simpler)
+
+    def off(x):
+        m, k, t50, log_v = x
+        return levels[0] - m * (1 + np.exp(log_v - k * (ages - t50))) ** -np.exp(-log_v)
+
+    bounds = ([0, 1e-3, 0, np.log(1e-3)], [ceiling, 10, 60, np.log(1e2)])
+    polished = [least_squares(off, [0.9 * ceiling, 0.2, 10, log_v], bounds=bounds).cost for log_v in (-4, -2, -1, 0.1)]
+    assert larger.sse[0] <= 2 * min(polished) * (1 + 1e-6)
+
+
 def test_linear_growth_from_launch_has_no_finite_ceiling():
     ages = np.arange(1.0, 11)
     fits = fit_curves(2 * ages[None], ages)
