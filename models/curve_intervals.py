@@ -18,7 +18,7 @@ import numpy as np
 from longwave.models.curve_errors import RHOS, ErrorModel, uncut
 from longwave.models.curve_shapes import Floats
 from longwave.models.curve_solver import Booleans
-from longwave.models.curves import CurveFits, fit_curves
+from longwave.models.curves import CurveFits, checked_ages, checked_ceiling, checked_levels, fit_curves
 from longwave.models.families import FAMILIES
 from numpy.typing import ArrayLike, NDArray
 
@@ -30,10 +30,10 @@ class Intervals:
     """Central intervals of n series at one level.
 
     Attributes:
-        low: quantity -> (n,) or, for ``level``, (n, len(ages_ahead)); NaN where nothing was fitted. −inf is never
-            given, and 0 stands for it: parameters and levels are not negative.
+        low: quantity -> (n,) or, for ``level``, (n, len(ages_ahead)); NaN where nothing was fitted. Where there is no
+            limit below, 0, and −inf for t50, which alone may be negative without a bound.
         high: the same; inf where the data do not exclude that there is no finite ceiling.
-        autocorrelation: (n,) of the errors, posterior mean; NaN for the profile likelihood.
+        autocorrelation: (n,) of errors a median distance of the ages apart, posterior mean; NaN for the profile likelihood.
         endless: (n,) share of the resamples without a finite ceiling; NaN for the profile likelihood.
 
     """
@@ -77,14 +77,14 @@ def bootstrap_intervals(
         threads: as for :func:`fit_curves`.
 
     Raises:
-        ValueError: level outside (0, 1), fewer than 20 replicates, levels of another shape, or a launch that is missing
-            or not asked for.
+        ValueError: level outside (0, 1), fewer than 20 replicates, levels or ages that :func:`fit_curves` would not take
+            or of another shape, or a launch that is missing or not asked for.
 
     """
     data, at = checked(fits, levels, ages, level, launch)
     if replicates < 20:
         raise ValueError(f"replicates must be at least 20, not {replicates}")
-    n, ahead = len(data), np.asarray([] if ages_ahead is None else ages_ahead, dtype=np.float64)
+    n, ahead = len(data), checked_ages([] if ages_ahead is None else ages_ahead)
     parts: dict[str, tuple[Floats, Floats]] = {name: (np.full(n, np.nan), np.full(n, np.nan)) for name in fits.params}
     if len(ahead):
         parts["level"] = (np.full((n, len(ahead)), np.nan), np.full((n, len(ahead)), np.nan))
@@ -120,14 +120,14 @@ def checked(
     fits: CurveFits, levels: ArrayLike, ages: ArrayLike, level: float, launch: tuple[float, float] | None
 ) -> tuple[Floats, Floats]:
     """Levels and ages as arrays, after the checks that every kind of interval makes."""
-    data, at = np.asarray(levels, dtype=np.float64), np.asarray(ages, dtype=np.float64)
+    data, at = np.asarray(levels, dtype=np.float64), checked_ages(ages, increasing=True)
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level}")
     if (fits.launch == "estimated") != (launch is not None):
         raise ValueError(f"the launch of the fits was {fits.launch}: give the bounds it had then and only then")
     if data.shape != (len(fits.sse), len(at)):
         raise ValueError(f"levels must be ({len(fits.sse)}, {len(at)}) as fitted, not {data.shape}")
-    return data, at
+    return checked_levels(data, len(at), checked_ceiling(fits.ceiling)), at
 
 
 def _quantile(values: Floats, share: Floats) -> Floats:

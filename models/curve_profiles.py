@@ -20,7 +20,7 @@ from longwave.models.curve_fit import INFINITE_CEILING, pack, pattern_codes, sea
 from longwave.models.curve_intervals import Intervals, checked, unexplained
 from longwave.models.curve_shapes import Floats
 from longwave.models.curve_solver import Booleans, Integers
-from longwave.models.curves import CurveFits
+from longwave.models.curves import CurveFits, checked_ages
 from longwave.models.families import FAMILIES, Family
 from numpy.typing import ArrayLike
 
@@ -62,16 +62,18 @@ def profile_intervals(
         launch: as given to :func:`fit_curves`; needed where the launch was estimated, and only there.
 
     Returns:
-        NaN where nothing was fitted or no degree of freedom is left; without a finite ceiling for all but m.
+        NaN where nothing was fitted or no degree of freedom is left; without a finite ceiling for all but m, and for m,
+        too, where the launch was estimated.
 
     Raises:
-        ValueError: level outside (0, 1), levels of another shape, or a launch that is missing or not asked for.
+        ValueError: level outside (0, 1), levels or ages that :func:`fit_curves` would not take or of another shape, or a
+            launch that is missing or not asked for.
 
     """
     from scipy import stats  # slow to import, and asked for here alone
 
     data, at = checked(fits, levels, ages, level, launch)
-    ahead = np.asarray([] if ages_ahead is None else ages_ahead, dtype=np.float64)
+    ahead = checked_ages([] if ages_ahead is None else ages_ahead)
     n = len(data)
     nothing = np.full(n, np.nan)
     sides = [{name: nothing.copy() for name in fits.params} for _ in range(2)]

@@ -130,7 +130,8 @@ def fit_curves(
     Raises:
         ValueError: unknown family or objective; wrong shapes; ages not finite or not increasing; levels
             infinite, negative, over 1e15, or above the ceiling (the message names the first such row); bounds
-            of the launch that are not two rising finite ages, or for a family that has none.
+            of the launch that are not two rising finite ages, that begin when a row has been observed three times
+            (the message names it), or for a family that has none.
 
     """
     chosen = known(family, objective)
@@ -138,7 +139,7 @@ def fit_curves(
     data = checked_levels(levels, len(at), checked_ceiling(ceiling))
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    return fit_checked(data, at, chosen, objective, ceiling, _checked_launch(launch, chosen), threads)
+    return fit_checked(data, at, chosen, objective, ceiling, _checked_launch(launch, chosen, data, at), threads)
 
 
 def known(family: str, objective: str) -> Family:
@@ -189,7 +190,9 @@ def checked_levels(levels: ArrayLike, n_years: int, ceiling: float) -> Floats:
     return data
 
 
-def _checked_launch(launch: tuple[float, float] | None, family: Family) -> tuple[float, float] | None:
+def _checked_launch(
+    launch: tuple[float, float] | None, family: Family, data: Floats, ages: Floats
+) -> tuple[float, float] | None:
     if launch is None:
         return None
     if not family.from_launch:
@@ -197,6 +200,13 @@ def _checked_launch(launch: tuple[float, float] | None, family: Family) -> tuple
     low, high = (float(bound) for bound in launch)
     if not (np.isfinite([low, high]).all() and low < high):
         raise ValueError(f"launch must be two rising ages between which it is estimated, not {launch!r}")
+    early = (np.isfinite(data) & (ages <= low)).sum(axis=1) >= 3
+    if early.any():
+        row = int(np.argmax(early))
+        raise ValueError(
+            f"row {row}: observed three times by age {low:g}, the earliest at which launch may be; it is estimated before "
+            "the third observation"
+        )
     return low, high
 
 

@@ -1,5 +1,7 @@
 """Intervals that hold where errors go together; criteria by hand; Bass' regression where it is none."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from longwave.models.curve_comparison import bass_regression, compare_families
@@ -139,3 +141,23 @@ def test_bass_regression_finds_a_discrete_bass_and_is_nothing_where_p_is_not_pos
         bass_regression([1.0, 2, 3])
     with pytest.raises(ValueError, match="at least four finite"):
         bass_regression([1.0, 2, np.nan, 3])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("intervals", [profile_intervals, partial(bootstrap_intervals, seed=1, replicates=20)])
+def test_what_could_not_be_fitted_has_no_intervals_either(intervals):
+    levels = noisy(2, 0.0)
+    fits = fit_curves(levels, AGES, ceiling=100.0)
+    wrong = {"is negative": -1.0, "is infinite": np.inf, "is above the ceiling": 101.0}
+    for what, value in wrong.items():
+        spoilt = levels.copy()
+        spoilt[1, 7] = value
+        with pytest.raises(ValueError, match=f"row 1: level .* at position 7 {what}"):
+            intervals(fits, spoilt, AGES)
+    with pytest.raises(ValueError, match="ages must increase"):
+        intervals(fits, levels, AGES[::-1])
+    with pytest.raises(ValueError, match="levels must be"):
+        intervals(fits, levels[:1], AGES)
+    for ahead, what in ((10.0, "one vector"), ([[1.0, 2.0]], "one vector"), ([3.0, np.inf], "age 1 is not finite")):
+        with pytest.raises(ValueError, match=what):
+            intervals(fits, levels, AGES, ages_ahead=ahead)

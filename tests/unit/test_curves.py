@@ -173,6 +173,15 @@ def test_held_at_a_ceiling_the_larger_family_is_searched_from_the_simpler(ceilin
     assert larger.sse[0] <= 2 * min(polished) * (1 + 1e-6)
 
 
+def test_a_launch_that_could_only_lie_outside_its_bounds_is_refused():
+    ages = np.arange(1.0, 21.0)
+    levels = np.stack([60 * (1 - np.exp(-0.1 * ages)), 60 * (1 - np.exp(-0.1 * ages))])
+    levels[0, :4] = np.nan
+    with pytest.raises(ValueError, match="row 1: observed three times by age 5, the earliest at which launch may be"):
+        fit_curves(levels, ages, launch=(5.0, 10.0))
+    assert (fit_curves(levels[:1], ages, launch=(5.0, 10.0)).params["launch"] >= 5.0).all()
+
+
 def test_linear_growth_from_launch_has_no_finite_ceiling():
     ages = np.arange(1.0, 11)
     fits = fit_curves(2 * ages[None], ages)
