@@ -5,8 +5,8 @@ truth.
 
 Their figures: 10 % more observed penetration goes with a ceiling about 5 % higher, q about 10 % lower and p about 15 % higher.
 Here the logarithm of an estimate is regressed on the logarithm of the level observed last, over all cuts of all series, with an
-intercept for each series; Bass on the increments, as most of the fits they collected. Only cuts with a finite ceiling and
-positive p and q have logarithms: what is said is said of those, and their number stands beside it.
+intercept for each series; Bass on the increments, by nonlinear least squares as theirs (Srinivasan & Mason 1986). Only cuts
+at which m, p and q are identified and positive count: what is said is said of those, and their number stands beside it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def systematic_change(levels: Floats, ages: Floats, *, n_boot: int, seed: int, t
         threads: as for `fit_curves`.
 
     Returns:
-        parameter, percent, lo, hi (95 %), n (series with two cuts or more), cuts, lost (cuts without logarithms). No rows
-        without a series.
+        parameter, percent, lo, hi (95 %), n (series with two cuts or more), cuts, lost (cuts at which an estimate is not
+        identified or not positive). No rows without a series.
 
     """
     rows, columns = np.nonzero(np.isfinite(levels) & (np.cumsum(np.isfinite(levels), axis=1) >= LEAST))

@@ -1,6 +1,6 @@
 """The figures of what curves can tell: which rows of the results each is drawn from, and the words beside it.
 
-No family is called the best by its sum of squares: a family with more parameters always has the smaller one.
+No family is called the best by its sum of squares: one that contains another always has the smaller one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from longwave.pipelines.curve_study import (
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import curves as figure
+from longwave.reports.figures.truncation import sentence as truncation_sentence
 from longwave.reports.figures.truncation import truncation
 from longwave.warehouse.panels import ADOPTION_LINES, PANELS, sources_behind
 
@@ -130,7 +131,8 @@ def _identification(points: pl.DataFrame) -> FigureBlock | None:
         ),
         note=(
             "No finite ceiling: the fit gets better the higher the ceiling, so the figures up to that age say nothing about "
-            "where it is. A parameter on a bound: the figures do not tell the family from a simpler one at its edge. A finite "
+            "where it is. A parameter on a bound: the figures do not tell the family from a simpler one at its edge. What is "
+            "missing from 100 %: too few figures for the family, or figures that never rise. A finite "
             "ceiling is still no right one: the dashed line counts those that figures observed later lie above by more than "
             "10 %, which asks for no end of the history; ceilings that were too high are not counted. The same series at all "
             f"ages: observed at or before age {FIRST_BY} and at or after age {AGES[-1]}, not left-truncated ({said}). Groups "
@@ -222,10 +224,10 @@ def _families(findings: pl.DataFrame) -> FigureBlock | None:
         frame=frame,
         alt="Mean share of the AICc weight, and error of the last three figures left out of the fit, by family.",
         note=(
-            "AICc sets the sum of squares against the number of parameters; by the sum alone the larger family always wins. A "
-            "family whose best fit lies on a bound or has no finite ceiling gets no weight there. The errors are those of the "
-            f"last {HELD_OUT} figures, forecast from all before them, on series for which every family has a forecast; the table "
-            "says how often each had none. Shares are held to 100 %. Series of at least "
+            "AICc sets the sum of squares against the number of parameters; by the sum alone a family beats every one that it "
+            "contains. A family whose best fit lies on a bound or has no finite ceiling gets no weight there. The errors are "
+            f"those of the last {HELD_OUT} figures, forecast from all before them, on series for which every family has a "
+            "forecast; the table says how often each had none. Shares are held to 100 %. Series of at least "
             f"{COMPARED_FROM} figures, not left-truncated. The {NAIVE} is what costs nothing."
         ),
         source_ids=sources_behind(POOLED),
@@ -236,6 +238,11 @@ def _families(findings: pl.DataFrame) -> FigureBlock | None:
 
 
 # --- systematic change
+
+
+def _signed(parameter: str) -> str:
+    """Write a published change with its sign."""
+    return f"{PUBLISHED[parameter]:+g}".replace("-", "\u2212")
 
 
 def _change(findings: pl.DataFrame) -> FigureBlock | None:
@@ -267,17 +274,18 @@ def _change(findings: pl.DataFrame) -> FigureBlock | None:
     return FigureBlock(
         id="systematic-change",
         heading=TRUNCATION,
-        figure=truncation(drawn),
+        figure=truncation(drawn, title=truncation_sentence(frame)),
         frame=frame,
         alt="Change in percent of the Bass estimates of ceiling, imitation and innovation when 10 % more penetration was seen.",
         note=(
-            "Van den Bulte and Lilien (1997) found, over published fits, that with 10 % more observed penetration the ceiling "
-            "is estimated about 5 % higher, q about 10 % lower and p about 15 % higher. Here: the regression of the logarithm "
+            "Van den Bulte and Lilien (1997) found, over twelve innovations, that with 10 % more observed penetration the "
+            f"estimated ceiling changes by roughly {_signed('m')} %, q by {_signed('q')} % and p by "
+            f"{_signed('p')} %. The title counts directions, not sizes. Here: the regression of the logarithm "
             "of each estimate on the logarithm of the level observed last, within series, over all cuts from the "
-            f"{LEAST}th figure on; Bass on the increments. Our series: shares that reached {RISEN_TO:g} % within "
-            f"{LONG_ENOUGH} figures or more, not left-truncated. Simulated: Bass curves with a ceiling of 100 and independent "
-            "errors of so many points, so that all change there is the estimator's own doing. Cuts without a finite ceiling "
-            f"have no logarithm and are left out; the table counts them.{left}"
+            f"{LEAST}th figure on; Bass on the increments. Our series: shares that reached {RISEN_TO:g} %, with "
+            f"at least {LONG_ENOUGH} figures, not left-truncated. Simulated: Bass curves with a ceiling of 100 and independent "
+            "errors of so many points, so that all change there is the estimator's own doing. Cuts at which the "
+            f"estimates are not identified are left out; the table counts them.{left}"
         ),
         source_ids=sorted({s for name in ("us-households", "internet-countries") for s in PANELS[name].sources()}),
         unit="percent",

@@ -215,7 +215,7 @@ def _add_change(rows: Rows, levels: pl.DataFrame) -> None:
                 level=LEVEL,
                 n=row["n"],
                 unit="percent for 10 % more penetration",
-                note=f"{row['cuts']} cuts, {row['lost']} without a finite ceiling and positive p and q left out; "
+                note=f"{row['cuts']} cuts, {row['lost']} at which m, p and q are not identified left out; "
                 f"published: {PUBLISHED[row['parameter']]:+g}",
             )
 

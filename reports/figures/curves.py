@@ -134,7 +134,7 @@ def media(frame: pl.DataFrame, *, title: str | None = None) -> go.Figure:
     base.require(frame, MEDIA, "curves of the media")
     fig = base.sheet(
         title or _agreement_sentence(frame),
-        "Curves of six families fitted to all figures of a medium in the United States (dots), and ten years on",
+        "Curves of each family fitted to all figures of a medium in the United States (dots), and ten years on",
     )
     panels = [(str(key[0]), rows) for key, rows in frame.group_by("medium", maintain_order=True)]
     families = [name for name in frame["family"].unique(maintain_order=True) if name != OBSERVED]
@@ -209,11 +209,13 @@ def _agreement_sentence(frame: pl.DataFrame) -> str:
     """Say how far apart the curves end, and where the last figure lies outside all of them."""
     curves, dots = frame.filter(pl.col("family") != OBSERVED), frame.filter(pl.col("family") == OBSERVED)
     span = [pl.col("value").min().alias("low"), pl.col("value").max().alias("high")]
-    ends = curves.filter(pl.col("t") == pl.col("t").max().over("medium")).group_by("medium").agg(span)
-    if ends.is_empty():
-        return "Six families of curves through the same figures"
-    apart = sorted((ends["high"] - ends["low"]).to_list())
-    said = f"Ten years on, the curves of a medium lie {_apart(apart[0], apart[-1])} points apart"
+    # Only shares lie points apart; what is counted per 100 people has no common scale with them.
+    shares = curves.filter(pl.col("unit").str.starts_with("%"))
+    ends = shares.filter(pl.col("t") == pl.col("t").max().over("medium")).group_by("medium").agg(*span, pl.len())
+    apart = sorted(pair["high"] - pair["low"] for pair in ends.filter(pl.col("len") > 1).iter_rows(named=True))
+    if not apart:
+        return "Families of curves through the same figures"
+    said = f"Ten years on, the curves of a share lie {_apart(apart[0], apart[-1])} points apart"
     last = dots.filter(pl.col("t") == pl.col("t").max().over("medium")).select("medium", "t", figure="value")
     there = curves.join(last, on=["medium", "t"]).group_by("medium", "figure", maintain_order=True).agg(span)
     outside = there.filter(~pl.col("figure").is_between("low", "high"))["medium"].to_list()
@@ -325,7 +327,10 @@ def _foreseen(curves: pl.DataFrame, plain: dict[str, Any]) -> str:
     """Say whether curves foresee better than the last figure carried on, and how firmly."""
     best = curves.sort("estimate").row(0, named=True)
     if plain["estimate"] < best["estimate"]:
-        clear = plain["hi"] is not None and best["lo"] is not None and plain["hi"] < best["lo"]
+        lows = curves[
+            "lo"
+        ].to_list()  # of every curve: the best on average need not be the one whose interval reaches lowest
+        clear = plain["hi"] is not None and None not in lows and plain["hi"] < min(lows)
         return (
             f"carrying the last figure on foresees the next three {'' if clear else 'on average '}better than any curve"
         )

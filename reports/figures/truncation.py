@@ -33,7 +33,7 @@ def truncation(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
     panels = [(name, rows) for name, rows in panels if not rows.is_empty()]
     sets = list(dict.fromkeys(frame["label"].to_list()))
     named = {label: str(number) if len(sets) > _NAMED else label for number, label in enumerate(sets, start=1)}
-    fig = base.sheet(title or _sentence(frame), subtitle or _subtitle(named))
+    fig = base.sheet(title or sentence(frame), subtitle or _subtitle(named))
     for name, (parameter, rows) in zip(base.lay_out(fig, len(panels), panel_height=270), panels, strict=True):
         _draw(fig, name, parameter, rows, named)
     return fig
@@ -84,12 +84,12 @@ def _draw(fig: go.Figure, name: str, parameter: str, rows: pl.DataFrame, named: 
         )
 
 
-def _sentence(frame: pl.DataFrame) -> str:
-    """Say in how many sets all estimates move as published, by their signs."""
+def sentence(frame: pl.DataFrame) -> str:
+    """Say in how many sets all estimates move in the published directions, of all sets that there are."""
     agreeing = frame.group_by("label").agg((pl.col("percent").sign() == pl.col("published").sign()).all().alias("all"))
     if agreeing["all"].all():
         return "The more of a curve is seen, the higher its ceiling and the slower its imitation are estimated"
     return (
-        "How estimates change as more of a curve is seen: as published in "
+        "How estimates change as more of a curve is seen: all in the published directions in "
         f"{agreeing['all'].sum()} of {agreeing.height} sets"
     )

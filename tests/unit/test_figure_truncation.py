@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from longwave.reports import svg
-from longwave.reports.figures.truncation import COLUMNS, truncation
+from longwave.reports.figures.truncation import COLUMNS, sentence, truncation
 
 KEPT = Path(__file__).parents[1] / "study" / "results" / "curves_truncation.json"
 
@@ -42,7 +42,7 @@ def test_the_title_says_it_only_where_every_sign_agrees():
         .otherwise("percent")
     )
     sets = turned["label"].n_unique()
-    assert truncation(turned).layout.title.text.endswith(f"as published in {sets - 1} of {sets} sets")
+    assert sentence(turned).endswith(f"in the published directions in {sets - 1} of {sets} sets")
 
 
 def test_many_sets_are_numbered_and_the_numbers_explained():

@@ -23,6 +23,7 @@ from longwave.pipelines.curve_study import (
 from longwave.pipelines.find import SEED, as_table
 from longwave.reports import svg
 from longwave.reports.figures import curves as figure
+from longwave.reports.figures.truncation import sentence
 from longwave.warehouse.tables import TABLES
 
 PLACES = 16
@@ -229,8 +230,8 @@ def test_the_title_gives_the_range_over_families():
 
 def test_the_title_names_the_media_whose_last_figure_no_curve_reaches():
     rows = [
-        {"medium": medium, "label": medium, "family": family, "t": t, "value": value, "unit": "%", "status": "ok"}
-        for medium, last in (("internet", 50.0), ("radio", 91.0))
+        {"medium": medium, "label": medium, "family": family, "t": t, "value": value, "unit": unit, "status": "ok"}
+        for medium, last, unit in (("internet", 50.0, "% of people"), ("radio", 91.0, "% of households"))
         for family, points in (
             ("observed", {1: 10.0, 2: last}),
             ("Bass", {1: 10.0, 2: 90.0, 12: 95.0}),
@@ -240,8 +241,38 @@ def test_the_title_names_the_media_whose_last_figure_no_curve_reaches():
     ]
     title = figure.media(pl.DataFrame(rows)).layout.title.text.replace("<br>", " ")
     assert title == (
-        "Ten years on, the curves of a medium lie 3 points apart; the last figure lies outside all of them for the internet"
+        "Ten years on, the curves of a share lie 3 points apart; the last figure lies outside all of them for the internet"
     )
+
+
+def test_sets_per_100_people_are_not_points():
+    ends = {"radio": (90.0, 93.0, "% of households"), "television": (50.0, 90.0, "sets per 100 people")}
+    rows = [
+        {"medium": medium, "label": medium, "family": family, "t": t, "value": value, "unit": unit, "status": "ok"}
+        for medium, (low, high, unit) in ends.items()
+        for family, value in (("observed", low), ("Bass", low), ("Weibull", high))
+        for t in ((1, 2) if family == "observed" else (1, 2, 12))
+    ]
+    frame = pl.DataFrame(rows)
+    assert "the curves of a share lie 3 points apart" in figure.media(frame).layout.title.text.replace("<br>", " ")
+    counted = figure.media(frame.filter(pl.col("medium") == "television")).layout.title.text
+    assert counted == "Families of curves through the same figures"
+
+
+def test_no_curve_is_said_to_be_worse_while_the_interval_of_one_reaches_lower():
+    frame = compared({"Bass": 50.0}, {"Bass": 3.0, "Weibull": 3.1}, 1.5).with_columns(
+        lo=pl.when(pl.col("family") == "Weibull").then(1.0).otherwise("lo")
+    )
+    assert "on average better than any curve" in figure.families(frame).layout.title.text.replace("<br>", " ")
+
+
+def test_a_set_too_wide_to_be_drawn_still_counts_in_the_title(tables):
+    findings = tables[0].with_columns(
+        hi=pl.when(pl.col("subject").str.ends_with("1 %"), pl.col("measure") == CHANGE).then(500.0).otherwise("hi")
+    )
+    block = {block.id: block for block in curve_blocks(findings, tables[1], {NET})}["systematic-change"]
+    assert "simulated 1\u202f%" in block.note
+    assert block.figure.layout.title.text.replace("<br>", " ") == sentence(block.frame)
 
 
 @pytest.mark.parametrize(
