@@ -3,9 +3,9 @@
 Belongs here: the sample, the marks of a fit, means over panels with bands. Not here: the fits (``curves``), how well a
 forecast does (``ripeness``).
 
-A fixed sample, so that a line falls or rises by age and not by who is in it: series observed by age 3 and until age 20, not
-left-truncated. A ceiling that was identified may still be wrong. What can be told without waiting for an end is whether the
-figures have since exceeded it.
+A fixed sample, so that a line falls or rises by age and not by who is in it: series observed by age 3, at age 5 and until age
+20, not left-truncated. A ceiling that was identified may still be wrong. What can be told without waiting for an end is
+whether the figures have since exceeded it.
 """
 
 from __future__ import annotations
@@ -79,14 +79,23 @@ _SCHEMA = {
 
 
 def fixed_sample(levels: pl.DataFrame) -> pl.DataFrame:
-    """Series, panel and cluster of those observed at or before age 3 and at or after age 20, not left-truncated."""
+    """Series, panel and cluster of those observed at or before age 3, at age 5 and at or after age 20, not left-truncated.
+
+    Without a figure at age 5 there is no fit of that age, and a series would join the line later.
+    """
     seen = levels.group_by("series").agg(
         pl.col("panel", "cluster").first(),
         pl.col("left_truncated").any(),
         pl.col("age").min().alias("first"),
         pl.col("age").max().alias("last"),
+        (pl.col("age") == AGES[0]).any().alias("at_first_cut"),
     )
-    kept = ~pl.col("left_truncated") & (pl.col("first") <= FIRST_BY) & (pl.col("last") >= AGES[-1])
+    kept = (
+        ~pl.col("left_truncated")
+        & pl.col("at_first_cut")
+        & (pl.col("first") <= FIRST_BY)
+        & (pl.col("last") >= AGES[-1])
+    )
     return seen.filter(kept).select("series", "panel", "cluster").sort("series")
 
 

@@ -135,7 +135,8 @@ def _identification(points: pl.DataFrame) -> FigureBlock | None:
             "missing from 100 %: too few figures for the family, or figures that never rise. A finite "
             "ceiling is still no right one: the dashed line counts those that figures observed later lie above by more than "
             "10 %, which asks for no end of the history; ceilings that were too high are not counted. The same series at all "
-            f"ages: observed at or before age {FIRST_BY} and at or after age {AGES[-1]}, not left-truncated ({said}). Groups "
+            f"ages: observed at or before age {FIRST_BY}, at age {AGES[0]} and at or after age {AGES[-1]}, not left-truncated "
+            f"({said}). Groups "
             f"with under {MIN_CLUSTERS} of them are in the table only. Fits on cumulative levels, free; every one is in the "
             "warehouse, in the table curve_fits."
         ),

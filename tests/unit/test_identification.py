@@ -65,7 +65,8 @@ def test_a_ceiling_is_exceeded_only_by_what_was_observed_later_and_by_more_than_
 
 
 def test_the_sample_is_the_same_at_all_ages():
-    kept = [levels("kept"), levels("gap", [0, 3, 4, 9, 20]), levels("cut", range(2, 20)), levels("late", range(4, 30))]
+    kept = [levels("kept"), levels("gap", [0, 3, 5, 9, 20]), levels("cut", range(2, 20)), levels("late", range(4, 30))]
+    kept.append(levels("without a first fit", [0, 3, 4, 6, 9, 20]))
     frame = pl.concat([*kept, levels("truncated", left_truncated=True)])
     assert fixed_sample(frame)["series"].to_list() == ["gap", "kept"]
 
