@@ -182,6 +182,15 @@ def fit_block(
 
 def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Minima, Booleans, Booleans]:
     """The best of every row; whether the ceiling, or the limiting form, was chosen; whether there is no finite m."""
+    best, limit, chosen = candidates(family, problem, ceiling)
+    if ceiling is not None:
+        return best, chosen, np.zeros(len(chosen), dtype=np.bool_)
+    limiting = or_limit(best, limit)
+    return best, limiting, limiting | (best.factor > INFINITE_CEILING)
+
+
+def candidates(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Minima, Minima, Booleans]:
+    """The best of every row with a finite m, the best in the limiting form, and whether the ceiling chose m."""
     every = np.arange(len(problem.y))
     free = search().minima(family.shape, problem, every)
     best = free.lowest()
@@ -200,9 +209,8 @@ def solve(family: Family, problem: Problem, ceiling: Floats | None) -> tuple[Min
     more_shapes(family, problem, best)
     if ceiling is not None:
         best, chosen = under_ceiling(family, problem, free, best, ceiling)
-        return best, chosen, np.zeros(len(every), dtype=np.bool_)
-    limiting = or_limit(best, limit)
-    return best, limiting, limiting | (best.factor > INFINITE_CEILING)
+        return best, limit, chosen
+    return best, limit, np.zeros(len(every), dtype=np.bool_)
 
 
 def again(

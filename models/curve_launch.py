@@ -10,7 +10,8 @@ the curve from where it stood.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from longwave.models.curve_fit import (
@@ -20,16 +21,17 @@ from longwave.models.curve_fit import (
     ON_BOUND,
     Fitted,
     Solution,
+    candidates,
     covariance_of,
+    or_limit,
     pack,
     search,
-    solve,
     stuck_at,
     timed,
 )
 from longwave.models.curve_shapes import Floats
-from longwave.models.curve_solver import Integers, Minima, Problem
-from longwave.models.families import Family
+from longwave.models.curve_solver import Booleans, Integers, Minima, Problem
+from longwave.models.families import Family, Shape
 
 LAUNCHES = 17
 SECTIONS = 36  # 0.618 to this power is 3e-8
@@ -50,21 +52,34 @@ def fit_block(
     size = np.nanmax(data, axis=1)
     levels, m = data / size[:, None], None if ceiling is None else ceiling / size
     latest = np.minimum(launch[1], _third(data, ages))
-    tried = np.linspace(*launch, LAUNCHES)
-    sse, best = np.full((len(data), LAUNCHES), np.inf), None
-    for k, start in enumerate(tried):
+    tried, every = np.linspace(*launch, LAUNCHES), []
+    for start in tried:
         problem, *_ = pack(levels, codes, ages - start, family, increments)
-        found, *_ = solve(family, problem, m)
-        sse[:, k] = np.where(start < latest, found.sse, np.inf)
-        best = best or found
-        better = sse[:, k] <= sse[:, :k].min(axis=1, initial=np.inf)
-        best.put(np.flatnonzero(better), found.take(better))
-    at = np.argmin(sse, axis=1)
-    low, high = tried[np.maximum(at - 1, 0)], np.minimum(tried[np.minimum(at + 1, LAUNCHES - 1)], latest)
-    assert best is not None  # LAUNCHES is not 0
+        found = candidates(family, problem, m)[:2]
+        for one in found:
+            one.sse[~(start < latest)] = np.inf
+        every.append(found)
     problem, *_ = pack(levels, codes, ages, family, increments)
-    start, found = _close_in(_Launched(family, problem, data, ages, m), low, high, tried[at], best)
-    return _identified(_Launched(family, problem, data, ages, m), start, found, (size, latest), launch, ceiling)
+    task = _Launched(family.shape, family, problem, data, ages, m)
+    start, best = _closest(task, tried, latest, [found for found, _ in every])
+    limiting = np.zeros(len(data), np.bool_)
+    if m is None:
+        # A curve without a finite ceiling has a launch of its own.
+        since, limit = _closest(replace(task, shape=family.limit), tried, latest, [found for _, found in every])
+        limiting = or_limit(best, limit)
+        start = np.where(limiting, since, start)
+    return _identified(task, start, best, limiting, (size, latest), launch, ceiling)
+
+
+def _closest(task: _Launched, tried: Floats, latest: Floats, every: list[Minima]) -> tuple[Floats, Minima]:
+    """The best launch of every row and its curve, closed in around the best of those ``tried``."""
+    sse = np.stack([found.sse for found in every], axis=1)
+    at, rows = np.argmin(sse, axis=1), np.arange(len(sse))
+    best = Minima(
+        *(np.stack(parts, axis=1)[rows, at] for parts in zip(*(vars(f).values() for f in every), strict=True))
+    )
+    low, high = tried[np.maximum(at - 1, 0)], np.minimum(tried[np.minimum(at + 1, LAUNCHES - 1)], latest)
+    return _close_in(task, low, high, tried[at], best)
 
 
 def _third(data: Floats, ages: Floats) -> Floats:
@@ -73,17 +88,33 @@ def _third(data: Floats, ages: Floats) -> Floats:
     return np.asarray(ages[np.argmax(seen, axis=1)])
 
 
+@dataclass(frozen=True)
 class _Launched:
-    """The problem of each row at a launch of its own."""
+    """The problem of each row at a launch of its own, in a shape: that of the family, or its limiting form."""
 
-    def __init__(self, family: Family, problem: Problem, data: Floats, ages: Floats, ceiling: Floats | None) -> None:
-        self.family, self.problem, self.ceiling = family, problem, ceiling
-        seen = np.isfinite(data)
-        order = np.argsort(~seen, axis=1, kind="stable")
-        place = np.minimum(np.arange(problem.u.shape[1])[None, :], seen.sum(axis=1)[:, None] - 1)
-        self.at = ages[np.take_along_axis(order, place, axis=1)]
-        self.count = seen.sum(axis=1)
-        self.every = np.arange(len(data))
+    shape: Shape
+    family: Family
+    problem: Problem
+    data: Floats
+    ages: Floats
+    ceiling: Floats | None
+
+    @cached_property
+    def at(self) -> Floats:
+        """Observed ages, to the left, (rows, width)."""
+        order = np.argsort(~np.isfinite(self.data), axis=1, kind="stable")
+        place = np.minimum(np.arange(self.problem.u.shape[1])[None, :], self.count[:, None] - 1)
+        return np.asarray(self.ages[np.take_along_axis(order, place, axis=1)])
+
+    @cached_property
+    def count(self) -> Integers:
+        """Observations of each row."""
+        return np.asarray(np.isfinite(self.data).sum(axis=1))
+
+    @cached_property
+    def every(self) -> Integers:
+        """The numbers of all rows."""
+        return np.arange(len(self.data))
 
     def at_launch(self, start: Floats) -> tuple[Problem, Floats, Floats]:
         """Problem, age at the last observation since the launch, and time scale."""
@@ -94,10 +125,10 @@ class _Launched:
     def polish(self, start: Floats, x: Floats) -> Minima:
         """The minimum near ``x`` at a launch; with m at the ceiling where it would be above."""
         problem, *_ = self.at_launch(start)
-        found: Minima = search().minima(self.family.shape, problem, self.every, x[:, None]).lowest()
+        found: Minima = search().minima(self.shape, problem, self.every, x[:, None]).lowest()
         if self.ceiling is not None:
             rows = np.flatnonzero(~(found.factor <= self.ceiling))
-            held = search().minima(self.family.shape, replace(problem, ceiling=self.ceiling), rows, x[rows, None])
+            held = search().minima(self.shape, replace(problem, ceiling=self.ceiling), rows, x[rows, None])
             found.put(rows, held.lowest())
         return found
 
@@ -129,15 +160,16 @@ def _identified(
     task: _Launched,
     start: Floats,
     best: Minima,
+    limiting: Booleans,
     placed: tuple[Floats, Floats],
     launch: tuple[float, float],
     ceiling: float | None,
 ) -> Fitted:
-    """Name the parameters, the launch among them, and say what the data identify."""
+    """Name the parameters, the launch among them, and say what the data identify; ``placed``: size, latest launch."""
     (size, latest), family = placed, task.family
     problem, last, scale = task.at_launch(start)
     gram = _information(family, problem, best, scale)
-    endless = (best.factor > INFINITE_CEILING) if ceiling is None else np.zeros(len(size), np.bool_)
+    endless = limiting | (best.factor > INFINITE_CEILING) if ceiling is None else limiting
     stuck = stuck_at(family.shape, best, gram[:, :-1, :-1])
     edge = AT_BOUND * (launch[1] - launch[0])
     stuck |= (start <= launch[0] + edge) | (start >= latest - edge)
@@ -147,6 +179,7 @@ def _identified(
         factor = np.minimum(factor, ceiling if ceiling is not None else np.inf)
     status = np.where(endless, ENDLESS, np.where(stuck, ON_BOUND, OK)).astype(np.int8)
     natural, by_x = family.natural(best.x, scale, last)
+    natural[limiting] = family.at_limit(best.x[limiting], scale[limiting])
     named = np.column_stack([np.where(endless, np.inf, factor), natural, start])
     n = named.shape[1]
     change = np.zeros((len(size), n, n))
@@ -154,7 +187,6 @@ def _identified(
     covariance = covariance_of(gram, best.sse, task.count - n, change)
     covariance[status != OK] = np.nan
     status[(status == OK) & np.isnan(covariance[:, 0, 0])] = ON_BOUND
-    limiting = np.zeros(len(size), np.bool_)
     return Fitted(Solution(best.x, factor, best.sse * size**2, limiting, last, scale, start), named, covariance, status)
 
 

@@ -182,6 +182,25 @@ def test_a_launch_that_could_only_lie_outside_its_bounds_is_refused():
     assert (fit_curves(levels[:1], ages, launch=(5.0, 10.0)).params["launch"] >= 5.0).all()
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if family.from_launch])
+def test_with_a_launch_to_be_estimated_the_sum_of_squares_is_that_of_the_curve_given(family, objective):
+    """Exponential and linear growth: what has no finite ceiling has a launch of its own, and the curve that goes with it."""
+    ages, rng = np.arange(1.0, 11.0), np.random.default_rng(0)
+    growing = np.exp(0.3 * ages) * (1 + 0.03 * rng.standard_normal((8, 10)))
+    levels = np.vstack([growing, 2 * (ages + 1.5) + 0.3 * rng.standard_normal((8, 10))])
+    fits = fit_curves(levels, ages, family, objective, launch=(-6.0, 1.5))
+    off = levels - fits.predict(ages)
+    off = np.diff(off, axis=1, prepend=0.0) if objective == "increments" else off
+    np.testing.assert_allclose((off**2).sum(axis=1), fits.sse, rtol=1e-6)
+    endless = fits.status == "no_finite_ceiling"
+    assert endless[:8].any()
+    assert np.isposinf(fits.params["m"][endless]).all()
+    assert ((fits.params["launch"] >= -6.0) & (fits.params["launch"] <= 1.5)).all()
+    given = [fit_curves(levels, ages - at, family, objective).sse for at in (-5.0, -2.0, 0.0, 1.0)]
+    assert (fits.sse <= np.min(given, axis=0) * (1 + 1e-6)).all()
+
+
 def test_linear_growth_from_launch_has_no_finite_ceiling():
     ages = np.arange(1.0, 11)
     fits = fit_curves(2 * ages[None], ages)
