@@ -124,7 +124,7 @@ def peer_forecasts(
     Returns:
         series, origin, year, last_value, point and the ends of the intervals, as a forecast frame has them; sorted.
         An end that too few errors give is that of what is possible: 0 or the ceiling, for a count 0 or ten times the
-        largest level of the pool.
+        largest level that the mode leaves of it.
 
     Raises:
         ValueError: as ``own_points`` and ``backtest.fits``.
@@ -138,17 +138,20 @@ def peer_forecasts(
     error = (errors["value"] - errors["point"]).to_numpy()
     cell, place = _cells(errors), _cells(asked)
     ends = {f"{end}{round(100 * level)}": np.empty(asked.height) for level in LEVELS for end in ("lo", "hi")}
+    ceiling = asked["ceiling"].fill_null(np.nan).to_numpy()
+    top = ceiling.copy()
     window = windows.with_row_index("window").select("window", "series", "origin")
     number = asked.join(window, on=["series", "origin"], how="left", maintain_order="left")["window"].to_numpy()
     for fit in fits(windows, targets, pool, mode=mode):
         known = _known(errors, fit, pool)
         served = np.flatnonzero(np.isin(number, fit.windows))
+        largest = _most(fit.references)
+        top[served] = np.where(np.isnan(ceiling[served]), largest, ceiling[served])
         for level in LEVELS:
             low, high = _offsets(error[known], cell[known], level)
             name = round(100 * level)
             ends[f"lo{name}"][served] = low[place[served, 0], place[served, 1]]
             ends[f"hi{name}"][served] = high[place[served, 0], place[served, 1]]
-    top = asked["ceiling"].fill_null(10.0 * float(np.nanmax(pool.levels))).to_numpy()
     point = asked["point"].to_numpy()
     bounds = [pl.Series(name, np.clip(point + offset, 0.0, top)) for name, offset in ends.items()]
     return asked.drop("ceiling", "ahead").with_columns(bounds).sort("series", "origin", "year")
@@ -175,6 +178,11 @@ def _own_frame(windows: pl.DataFrame, targets: Histories, method: str, fitter: C
     return asked.select("series", "origin", "year", "ahead", "last_value", "ceiling").with_columns(
         pl.Series("point", points[asked["row"].to_numpy(), column])
     )
+
+
+def _most(references: Histories) -> float:
+    """What a count is taken not to exceed: ten times the largest level there is, at least 100."""
+    return 10.0 * float(np.nanmax(references.levels, initial=10.0))
 
 
 def _cells(frame: pl.DataFrame) -> IntArray:
@@ -231,7 +239,7 @@ class PeerForecaster:
     def fit(self, reference_panel: Histories) -> Self:
         """Errors of the method on everything given, by unit class."""
         self._errors: dict[str, tuple[FloatArray, IntArray]] = {}
-        self._top = 10.0 * float(np.nanmax(reference_panel.levels, initial=10.0))
+        self._top = _most(reference_panel)
         windows = row_windows(reference_panel, least=LEAST_HISTORY)
         if windows.height:
             made = _own_frame(windows, reference_panel, self.method, fit_curves)

@@ -176,6 +176,16 @@ def test_peers_intervals_come_from_what_the_mode_leaves():
     assert width["as-of"] < 10 < width["leave-one-out"]
 
 
+def test_the_widest_interval_of_a_count_knows_nothing_of_later_levels():
+    """Too few errors give an end that is ten times the largest level, of those that the origin may see."""
+    counts = [series(f"c{i}", np.linspace(1, 5 + i, 12), group=f"c{i}|AAA", unit="count") for i in range(3)]
+    calm, later = histories(*counts), histories(*counts, series("z", [1e6] * 9, 1990, group="z|AAA", unit="count"))
+    windows = row_windows(calm, least=4).filter(pl.col("series") == "c1").head(1)
+    before, after = (peer_forecasts(windows, calm, pool, "naive", mode="as-of") for pool in (calm, later))
+    assert after.equals(before)
+    assert before["hi90"].max() == pytest.approx(100.0)
+
+
 def test_the_board_holds_what_the_scores_are(world):
     windows = row_windows(world)
     naive = peer_forecasts(windows, world, world, "naive", mode="leave-one-out")
