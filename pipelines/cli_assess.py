@@ -104,8 +104,11 @@ def _check_options(unit: UnitOption | None, ceiling: float | None) -> None:
     """Refuse a ceiling that no value can have, or that a share cannot have."""
     if ceiling is None:
         return
-    if not 0 < ceiling < float("inf"):
-        raise typer.BadParameter(f"{ceiling:g} is no ceiling; give a number over 0", param_hint="--ceiling")
+    from longwave.pipelines.intake_series import LEAST_LEVEL, MOST_LEVEL
+
+    if not LEAST_LEVEL <= ceiling <= MOST_LEVEL:
+        said = f"{ceiling:g} is no ceiling; give a number over 0, of at most {MOST_LEVEL:g}"
+        raise typer.BadParameter(said, param_hint="--ceiling")
     whole = {UnitOption.PERCENT: 100.0, UnitOption.FRACTION: 1.0}.get(unit) if unit else None
     if whole and ceiling > whole:
         said = f"a share in {unit} is at most {whole:g}; state --unit count if there can be more"

@@ -21,6 +21,8 @@ from longwave.warehouse.errors import LongwaveError
 
 Unit = Literal["percent", "fraction", "count"]
 CEILINGS: Final[dict[Unit, float | None]] = {"percent": 100.0, "fraction": 1.0, "count": None}
+LEAST_LEVEL, MOST_LEVEL = 1e-12, 1e15
+"""What a value may be, where it is not 0: nothing is counted beyond, and a slip of the exponent is likelier."""
 MOST_GAPS: Final = 5
 _SLACK = 1.0 + 1e-9
 
@@ -142,9 +144,13 @@ def _unit(
 
 
 def _check(name: str, frame: pl.DataFrame, unit: Unit, most: float | None, *, stated: bool) -> None:
-    """Refuse negative values, values over the ceiling, and years with two values."""
+    """Refuse negative values, values of no size that is counted, values over the ceiling, and years with two values."""
+    columns = ("series", "year", "value")
     negative = frame.filter(pl.col("value") < 0)
-    refuse_lines(name, negative, "values", "values of at least 0", "mend these rows", "series", "year", "value")
+    refuse_lines(name, negative, "values", "values of at least 0", "mend these rows", *columns)
+    beyond = frame.filter((pl.col("value") != 0) & ~pl.col("value").is_between(LEAST_LEVEL, MOST_LEVEL))
+    expected = f"0, or {LEAST_LEVEL:g} to {MOST_LEVEL:g}"
+    refuse_lines(name, beyond, "values", expected, "give them in another unit, or mend these rows", *columns)
     if most is not None:
         over = frame.filter(pl.col("value") > most * _SLACK)
         plain = "mend these rows, or state --unit count if they count things"

@@ -202,6 +202,14 @@ def test_values_over_the_ceiling_are_refused(refusal, stated, line):
     assert line in refusal("year,value\n1990,3\n1991,100.5\n", **stated)
 
 
+@pytest.mark.parametrize("value", ["2e15", "1e300", "1e-13", "2e-320"])
+def test_values_of_no_size_that_is_counted_are_refused(refusal, value):
+    """They would leave the range of numbers on the way to the references' scale and back."""
+    said = refusal(f"year,value\n2000,0\n2001,5\n2002,{value}\n", unit="count")
+    assert "expected 0, or 1e-12 to 1e+15" in said
+    assert "line 4" in said
+
+
 def test_negative_values_are_refused(refusal):
     assert "line 3: 'own', 1991, -4" in refusal("year,value\n1990,3\n1991,−4\n", unit="count")
 
