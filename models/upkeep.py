@@ -50,6 +50,8 @@ class Range:
         return Range(self.low * factor, self.value * factor, self.high * factor)
 
 
+LEAST_MINUTES = 1e-6
+"""Minutes a year under which a relationship costs nothing."""
 CARD = Range(5, 10, 20)
 """Minutes that a yearly card takes."""
 NOTHING = Range(0, 0, 0)
@@ -122,7 +124,7 @@ def check_layers(layers: Sequence[Layer]) -> None:
         if outer <= inner:
             raise ValueError(f"layers hold more and more people, from the inside: {outer} is not over {inner}")
     for layer in layers:
-        if layer.yearly.low <= 0:
+        if layer.yearly.low < LEAST_MINUTES:
             raise ValueError(f"{layer.name}: a relationship that costs nothing can be kept without end")
 
 

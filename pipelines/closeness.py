@@ -15,6 +15,8 @@ from longwave.warehouse.world import load_fact
 
 QUANTITIES = ("people_up_to", "contacts_per_year", "minutes_per_contact")
 COLUMNS = ("layer", "quantity", "low", "value", "high")
+MOST = 1e9
+"""The largest number that a file may hold; no quantity of the form comes near."""
 _REMEDY = 'mend the table, or copy the default one: longwave query "from closeness" --format csv'
 
 
@@ -69,12 +71,17 @@ def read_layers(path: Path) -> list[Layer]:
 
 def _refuse_rows(path: Path, typed: pl.DataFrame, table: pl.DataFrame) -> None:
     low, value, high = (pl.col(name) for name in ("low", "value", "high"))
-    ranges = (low >= 0) & (low <= value) & (value <= high) & high.is_finite()
+    people = pl.col("quantity").str.strip_chars() == "people_up_to"
+    # Only minutes and contacts have ranges: layers are filled one after the other, to one number of people each.
+    whole = ~people | ((low == high) & (value == value.floor()))
+    ranges = (low >= 0) & (low <= value) & (value <= high) & (high <= MOST) & whole
     bad = typed.filter(~ranges.fill_null(False) | pl.col("layer").is_null())["line"]
     if len(bad):
         shown = table.filter(pl.col("line").is_in(bad.implode())).head(5).select("line", *COLUMNS).iter_rows()
         rows = tuple(f"line {line}: {', '.join(str(v or '') for v in values)}" for line, *values in shown)
-        expected = "a layer, and numbers with 0 <= low <= value <= high"
+        expected = (
+            f"a layer, and numbers with 0 <= low <= value <= high <= {MOST:g}; people_up_to whole, without a range"
+        )
         raise _refused(path, "ranges", expected, f"{len(bad)} rows at fault", rows)
 
 

@@ -105,6 +105,30 @@ def test_a_table_of_ones_own(inside, tmp_path):
     assert "line 4: all, minutes_per_contact, 60, ten, 60" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("people", "contacts", "minutes", "says"),
+    [
+        ("5.5,5.5,5.5", "1,1,1", "1,2,3", "people_up_to whole, without a range"),
+        ("1,5,50", "1,1,1", "1,2,3", "people_up_to whole, without a range"),
+        ("5,5,5", "1,1,1e153", "1,1,1e153", "line 3: all, contacts_per_year, 1, 1, 1e153"),
+        ("5,5,5", "1,1,1", "1e-320,2,3", "costs nothing"),
+    ],
+)
+def test_a_table_that_would_be_read_otherwise_than_it_says_is_refused(
+    inside, tmp_path, people, contacts, minutes, says
+):
+    table = tmp_path / "layers.csv"
+    table.write_text(
+        f"layer,quantity,low,value,high\nall,people_up_to,{people}\nall,contacts_per_year,{contacts}\n"
+        f"all,minutes_per_contact,{minutes}\n"
+    )
+    for asked in (["--hours", "5"], ["--relationships", "10000000000"]):
+        result = inside(["upkeep", *asked, "--layers", str(table)])
+        assert result.returncode == 1
+        assert says in " ".join(result.stderr.split())
+        assert "Traceback" not in result.stderr
+
+
 def test_a_place_that_cannot_be_written_is_said(inside, tmp_path):
     result = inside(["upkeep", "--hours", "5", "--json", str(tmp_path / "none" / "out.json")])
     assert result.returncode == 1
