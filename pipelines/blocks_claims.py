@@ -115,17 +115,22 @@ def _codings(findings: pl.DataFrame) -> str:
     main = rows.filter(pl.col("mode") == MAIN).row(0, named=True)
     others = list(rows.filter(pl.col("mode") != MAIN).iter_rows(named=True))
     same = [row["estimate"] for row in others if _side(row) == _side(main)]
-    said = [
-        f"{row['mode'].removeprefix(f'{MAIN}, ')} {palette.two_figures(row['estimate'])} "
-        f"({palette.span(row['lo'], row['hi'])})"
-        for row in others
-        if _side(row) != _side(main)
-    ]
-    alike = f"{palette.span(min(same), max(same))} points, decided alike" if same else "none"
-    apart = f"; decided otherwise: {'; '.join(said)}" if said else ""
+    other = [row for row in others if _side(row) != _side(main)]
+    said = {
+        "decided otherwise": [_in_words(row) for row in other if _side(row) != "across"],
+        "not decided": [_in_words(row) for row in other if _side(row) == "across"],
+    }
+    alike = f"{palette.span(min(same), max(same))} points, as here" if same else "none as here"
+    apart = "".join(f"; {words}: {'; '.join(rows)}" for words, rows in said.items() if rows)
     return (
         f"The largest difference under {len(others)} other rules (codings, groups, a channel left out): {alike}{apart}."
     )
+
+
+def _in_words(row: Mapping[str, Any]) -> str:
+    """A rule, its largest difference and the interval of it."""
+    name = row["mode"].removeprefix(f"{MAIN}, ")
+    return f"{name} {palette.two_figures(row['estimate'])} ({palette.span(row['lo'], row['hi'])})"
 
 
 def _side(row: Mapping[str, Any]) -> str:

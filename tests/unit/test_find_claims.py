@@ -173,6 +173,17 @@ def test_the_caveats_stand_beside_every_figure_of_truth(blocks):
     assert "no evidence" in blocks["upkeep"].note
 
 
+def test_an_interval_across_the_margin_is_told_as_not_decided():
+    """Without the internet social media stand 10 points apart, give or take: that decides neither way."""
+    seen = cells({"internet": 60, "social": 38}, 1000)
+    found, points = tables(find_claims.channel_and_truth(seen, RULES))
+    rows = found.filter(pl.col("mode") == "false or worse, without internet", pl.col("measure") == "largest_difference")
+    assert rows["lo"][0] < MARGIN < rows["hi"][0]
+    note = next(block.note for block in claim_blocks(found, points) if block.id == "channel-differences")
+    assert "not decided: without internet" in note
+    assert "decided otherwise: without internet" not in note
+
+
 def test_the_note_tells_what_decides_otherwise(blocks):
     note = blocks["channel-differences"].note
     assert "decided otherwise: without internet" in note
