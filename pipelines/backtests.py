@@ -172,7 +172,7 @@ def _published(request: Request, world: Worlds, told: Callable[[str], None]) -> 
         "by_series": scoreboard.by_series(scores),
         "published": _printed(made, kept),
     }
-    warnings = [f"{left_out} windows before {FIRST_VINTAGE_ORIGIN} have no vintage of their time"] if left_out else []
+    warnings = [f"{left_out} windows have no vintage of their time"] if left_out else []
     if request.data == "vintage":
         same = with_outcomes(_ours(_truncated(request), asked, targets, world), targets)
         tables["truncated"] = scoreboard.board({request.forecaster: same}, n_boot=request.n_boot, seed=SEED)
