@@ -176,8 +176,8 @@ def forecasts_of(
         if told:
             told(len(fit.windows))
     if not parts:
-        return pl.DataFrame(schema=_FRAME)
-    return pl.concat(parts).select(list(_FRAME)).sort("series", "origin", "year")
+        return pl.DataFrame(schema=FORECASTS)
+    return pl.concat(parts).select(list(FORECASTS)).sort("series", "origin", "year")
 
 
 def with_outcomes(forecasts: pl.DataFrame, truth: Histories) -> pl.DataFrame:
@@ -186,11 +186,12 @@ def with_outcomes(forecasts: pl.DataFrame, truth: Histories) -> pl.DataFrame:
     return forecasts.join(outcomes, on=["series", "year"], how="inner").sort("series", "origin", "year")
 
 
-_FRAME: Final = {
+FORECASTS: Final = {
     **dict.fromkeys(("series", "concept_group"), pl.String),
     **dict.fromkeys(("origin", "year", "last_year"), pl.Int32),
     **dict.fromkeys(("last_value", "point", *ENDS), pl.Float64),
 }
+"""Columns of a frame of forecasts."""
 
 
 def _near_and_far(windows: pl.DataFrame) -> Iterator[pl.DataFrame]:

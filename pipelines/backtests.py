@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 import polars as pl
 from longwave.models import scoreboard
-from longwave.models.backtest import Forecaster, forecasts_of, with_outcomes
+from longwave.models.backtest import FORECASTS, Forecaster, forecasts_of, with_outcomes
 from longwave.models.histories import Histories
 from longwave.models.horizons import (
     BESIDE,
@@ -155,6 +155,8 @@ def _published(request: Request, world: Worlds, told: Callable[[str], None]) -> 
     targets = stated.take(stated.info["panel"].is_in(list(US_PANELS)).to_numpy())
     windows = made.windows.select("series", "origin", "years")
     asked, left_out = _askable(request, windows, world)
+    if asked.is_empty():
+        return _nothing(request, left_out)
     told(f"{asked.height} windows, {request.mode}, {request.data} …")
     ours = with_outcomes(_ours(request, asked, targets, world), targets)
     peers = {}
@@ -172,13 +174,22 @@ def _published(request: Request, world: Worlds, told: Callable[[str], None]) -> 
         "by_series": scoreboard.by_series(scores),
         "published": _printed(made, kept),
     }
-    warnings = [f"{left_out} windows have no vintage of their time"] if left_out else []
+    warnings = _unserved(left_out)
     if request.data == "vintage":
         same = with_outcomes(_ours(_truncated(request), asked, targets, world), targets)
         tables["truncated"] = scoreboard.board({request.forecaster: same}, n_boot=request.n_boot, seed=SEED)
     named = ours.with_columns(series=pl.col("series").str.split("/").list.last())
     about = {"citation": made.citation, "vintage": made.vintage, "pit": scoreboard.pit_counts(ours, seed=SEED)}
     return Outcome(request, named, about, tables, warnings)
+
+
+def _nothing(request: Request, left_out: int) -> Outcome:
+    """No window can be served: no forecasts, no tables, and why."""
+    return Outcome(request, pl.DataFrame(schema=FORECASTS), {}, {}, _unserved(left_out))
+
+
+def _unserved(left_out: int) -> list[str]:
+    return [f"{left_out} windows have no vintage of their time"] if left_out else []
 
 
 def _truncated(request: Request) -> Request:
@@ -248,6 +259,8 @@ def _ripeness(request: Request, world: Worlds, told: Callable[[str], None]) -> O
     targets = world(None)
     asked = age_windows(targets)
     windows, left_out = _askable(request, windows_asked(asked), world)
+    if windows.is_empty():
+        return _nothing(request, left_out)
     asked = asked.join(windows, on=["series", "origin"], how="semi")
     told(f"{windows.height} windows, {request.mode}, {request.data} …")
     ours = _ours(request, windows, targets, world)
@@ -259,7 +272,7 @@ def _ripeness(request: Request, world: Worlds, told: Callable[[str], None]) -> O
         "information": information(table, n_boot=request.n_boot, seed=SEED),
         "coverage": _coverage(table, request.n_boot),
     }
-    warnings = [f"{left_out} windows have no vintage of their time"] if left_out else []
+    warnings = _unserved(left_out)
     if request.data == "vintage":
         same = answered(asked, _ours(_truncated(request), windows, targets, world))
         tables["truncated"] = _difference(table, same, request)

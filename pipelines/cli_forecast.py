@@ -141,7 +141,8 @@ def _print_published(console: Console, outcome: Outcome) -> None:
             if r["peer"] == name
         }
         console.print(_line((name, *(_number(mine.get(key)) for key in _COLUMNS), "")))
-    console.print("\nas printed in the paper: mean absolute error over its windows; where Bass converged")
+    seen = ", on later figures cut at the origin" if outcome.request.data == "vintage" else ""
+    console.print(f"\nas printed in the paper{seen}: mean absolute error over its windows; where Bass converged")
     for row in outcome.tables["published"].to_dicts():
         said = f"{_plain(row['mae'])} ({row['n_windows']} windows)"
         console.print(_line((row["model"], said, _plain(row["mae_converged"]), "", "", "")))

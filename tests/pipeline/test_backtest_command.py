@@ -139,3 +139,15 @@ def test_ripeness_says_how_ours_compares_and_vintages_how_much_they_cost(full_ho
     assert costs
     assert all(row["ratio"] > 1.0 for row in costs)
     assert "windows have no vintage of their time" in result.stdout
+
+
+@pytest.mark.parametrize("protocol", ["published", "ripeness"])
+def test_where_no_window_can_be_served_it_says_so(full_home, inside, tmp_path, monkeypatch, protocol):
+    monkeypatch.setattr(backtests, "FIRST_VINTAGE_ORIGIN", 2100)
+    out = tmp_path / "out.json"
+    asked = ["backtest", "--protocol", protocol, "--mode", "as-of", "--data", "vintage", *CHEAP, "--json", str(out)]
+    result = inside(asked, full_home.home)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "no window can be forecast from this data" in result.stdout
+    assert "windows have no vintage of their time" in result.stdout
+    assert json.loads(out.read_text())["windows"] == []
