@@ -18,6 +18,7 @@ from longwave.pipelines.find import Rows
 from longwave.warehouse.records import Record
 
 POINTS = "points"
+MANY = 100
 
 
 def standing(kept: Iterable[Record], inputs: str) -> list[Record]:
@@ -71,7 +72,8 @@ def _without_width(record: Record) -> set[str]:
     held = record.tables.get("coverage")
     if held is None or "forecaster" not in held.columns:
         return set()
-    whole = held.filter(pl.col("regime") == ALL, pl.col("coverage") >= 1.0)
+    # Of so many outcomes, intervals of half the probability that are any less hold some part only.
+    whole = held.filter(pl.col("regime") == ALL, pl.col("coverage") >= 1.0, pl.col("n_values") >= MANY)
     return {name for name, n in whole.group_by("forecaster").len().iter_rows() if n == held["level"].n_unique()}
 
 

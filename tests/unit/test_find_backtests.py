@@ -19,7 +19,9 @@ PARTS = ("all", "bass converged", "0-20", "20-80")
 AVERAGES = [("mae", "window"), ("mae", "series"), ("wis", "window"), ("wis", "series")]
 
 
-def published(ours=1.5, trend=2.0, *, gap=(-0.9, -0.1), held=(0.5, 0.8, 0.9), passes=True, mode="leave-one-out"):
+def published(
+    ours=1.5, trend=2.0, *, gap=(-0.9, -0.1), held=(0.5, 0.8, 0.9), passes=True, mode="leave-one-out", n_values=440
+):
     size = {"n_windows": 40, "n_series": 3, "n_clusters": 3}
     scores = [
         {
@@ -44,7 +46,7 @@ def published(ours=1.5, trend=2.0, *, gap=(-0.9, -0.1), held=(0.5, 0.8, 0.9), pa
     ]  # fmt: skip
     coverage = [
         {"forecaster": who, "regime": regime, "level": level, "coverage": share, "lo": 0.4, "hi": 1.0, "n_series": 3,
-         "n_values": 44, "n_clusters": 3, "passes": None if level == 0.5 else passes}
+         "n_values": n_values, "n_clusters": 3, "passes": None if level == 0.5 else passes}
         for who, shares in (("adoption", held), ("damped_trend", (0.6, 0.8, 0.9) if mode != "leave-country-out" else (1.0,) * 3))
         for regime in ("all", "0-20")
         for level, share in zip((0.5, 0.8, 0.9), shares, strict=True)
@@ -129,6 +131,11 @@ def test_an_interval_that_is_the_whole_scale_gives_no_interval_score():
     assert numbers["backtest/published/damped_trend", "wis_by_series/all"] is None
     assert numbers["backtest/published/adoption", "wis_by_series/all/minus damped_trend"] is None
     assert kept.filter(pl.col("estimate").is_null())["note"].str.contains("nothing was left to learn").all()
+
+
+def test_few_outcomes_that_all_lay_inside_are_luck():
+    findings, _ = tables(published(mode="leave-country-out", n_values=3))
+    assert findings.filter(pl.col("measure") == "wis_by_series/all")["estimate"].null_count() == 0
 
 
 def test_a_record_of_other_facts_is_no_result():
