@@ -199,12 +199,19 @@ def climatology(sample: FixedSample, references: Histories, mode: Mode) -> pl.Da
     # The references know which concepts are one under two names; the frame does not.
     levels = levels.with_columns(concept_group=pl.coalesce("group", "concept_group"))
     keys = sample.series.select("series").join(levels, on="series", how="left")
-    rows = []
-    for unit, part in ((unit, levels.filter(pl.col("unit_class") == unit)) for unit in ("share", "count")):
+    # One row a group, in one order: a sum must not depend on the order that threads leave groups in.
+    groups = (
+        levels.sort("concept_group", "series")
+        .group_by("unit_class", "concept_group", maintain_order=True)
+        .agg(pl.col("family", "place").first(), pl.col("target_level").mean())
+    )
+    rows: list[tuple[str, float | None, float | None, int]] = []
+    for unit, part in ((unit, groups.filter(pl.col("unit_class") == unit)) for unit in ("share", "count")):
+        means = part["target_level"].to_numpy()
         for target in keys.filter(pl.col("unit_class") == unit).iter_rows(named=True):
-            left = part.filter(pl.Series(~forbidden(part, target, mode)))
-            means = left.group_by("concept_group").agg(pl.col("target_level").mean())["target_level"]
-            rows.append((target["series"], means.median(), means.mean(), means.len()))
+            left = means[~forbidden(part, target, mode)]
+            middle = (float(np.median(left)), float(np.mean(left))) if len(left) else (None, None)
+            rows.append((target["series"], *middle, len(left)))
     schema = {"series": pl.String, "clim": pl.Float64, "clim_mean": pl.Float64, "n_climatology": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 

@@ -72,14 +72,16 @@ def _closure(modules: tuple[str, ...]) -> dict[str, bytes]:
     return found
 
 
-def _imports(source: bytes) -> list[str]:
+@cache
+def _imports(source: bytes) -> tuple[str, ...]:
+    """What a source imports of longwave; parsed once a process, since most steps share most of their modules."""
     names: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *[f"{node.module}.{alias.name}" for alias in node.names]]
-    return [name for name in names if name.startswith("longwave.") and _is_module(name)]
+    return tuple(name for name in names if name.startswith("longwave.") and _is_module(name))
 
 
 @cache
