@@ -20,7 +20,7 @@ from longwave.models.forecast_features import Moments, ceilings, damped, unit_le
 from longwave.models.histories import BoolArray, Histories
 from longwave.models.panels import FloatArray, IntArray
 from sklearn.ensemble import HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 ROWS_AHEAD: Final = 4
 """Near examples: the next so many observations."""
@@ -32,6 +32,8 @@ WITHIN_GROUP: Final = 0.5
 """A series of n examples counts as n to this power."""
 BY_SCALE: Final = 0.5
 """Examples are drawn by their scale to this power: between errors in points and errors in usual changes."""
+_POOLS: Final = ThreadpoolController()
+"""Found once: to look through the loaded libraries takes longer than most predictions."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +163,13 @@ class Booster:
     def fit(self, matrix: FloatArray, target: FloatArray) -> Booster:
         """Learn targets (E,) from a matrix (E, F). A feature that no example has cannot be binned, and is left out."""
         self._known = np.isfinite(matrix).any(axis=0)
-        with threadpool_limits(limits=1):
+        with _POOLS.limit(limits=1, user_api="openmp"):
             self._model.fit(matrix[:, self._known], target)
         return self
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         """Normalised residuals (E,)."""
-        with threadpool_limits(limits=1):
+        with _POOLS.limit(limits=1, user_api="openmp"):
             result: FloatArray = self._model.predict(matrix[:, self._known])
         return result
 
