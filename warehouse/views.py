@@ -32,13 +32,16 @@ _SINGLE = "('journal', 'account', 'station', 'outlet')"
 
 
 def _observations(macro: str, which: str) -> str:
-    """The macro of observations with flags, of the series that a condition names."""
+    """The macro of observations with flags, of the series that a condition names.
+
+    The windows run over narrow rows, a series' own words are joined afterwards: each window sorts all that it is given.
+    """
     return f"""
 CREATE OR REPLACE MACRO {macro}(d) AS TABLE
 WITH live AS (
-  SELECT s.*, v.period_start, v.period_kind, year(v.period_start)::INTEGER AS year, v.value, v.known_from, v.capture,
-         c.vintage_precision
-  FROM versions_as_of(d) v JOIN series s USING (series) JOIN captures c USING (capture)
+  SELECT s.source, s.measure, v.series, v.period_start, v.period_kind, year(v.period_start)::INTEGER AS year, v.value,
+         v.known_from, v.capture
+  FROM versions_as_of(d) v JOIN series s USING (series)
   WHERE v.served_flag IS NULL AND {which}
 ), stepped AS (
   SELECT *, CASE WHEN period_kind = 'year' AND year = lag(year) OVER w + 1 THEN value - lag(value) OVER w END AS step,
@@ -55,24 +58,27 @@ WITH live AS (
   SELECT *, lead(run) OVER (PARTITION BY source, measure, series ORDER BY period_start) AS next_run,
          count(step) OVER (PARTITION BY source, measure, series, run) AS run_length
   FROM runs
+), described AS (
+  SELECT n.*, s.* EXCLUDE (source, measure, series), c.vintage_precision
+  FROM counted n JOIN series s USING (series) JOIN captures c USING (capture)
 )
 SELECT medium, metric, unit, adopter, code, year, value, source, known_from AS vintage,
-  array_to_string(list_filter([
+  concat_ws(',',
     CASE WHEN nth = 1 AND unit IN ('percent', 'per_100_people') AND medium <> 'covariate'
           AND value > {LEFT_TRUNCATED_OVER} THEN 'left_truncated' END,
     CASE WHEN abs(step) > 0 AND run_length >= {INTERPOLATED_RUN} AND next_run = run THEN 'interpolated' END,
     CASE WHEN value = 0 AND medium <> 'covariate'
           AND adopter_kind NOT IN ('platform', 'journal', 'account', 'station', 'service', 'outlet')
           AND (before > 0 OR year < (SELECT min(l.year) FROM launches l
-                                     WHERE l.medium = counted.medium AND l.status = 'verified'))
+                                     WHERE l.medium = described.medium AND l.status = 'verified'))
          THEN 'filler_zero' END,
-    CASE WHEN EXISTS (SELECT 1 FROM breaks b WHERE b.source IN ('*', counted.source)
-          AND b.medium IN ('*', counted.medium) AND b.adopter IN ('*', counted.adopter)
-          AND b.place IN ('*', coalesce(counted.place, '')) AND counted.year BETWEEN b.year_from AND b.year_to)
-         THEN 'break' END], lambda f: f IS NOT NULL), ',') AS flags,
+    CASE WHEN EXISTS (SELECT 1 FROM breaks b WHERE b.source IN ('*', described.source)
+          AND b.medium IN ('*', described.medium) AND b.adopter IN ('*', described.adopter)
+          AND b.place IN ('*', coalesce(described.place, '')) AND described.year BETWEEN b.year_from AND b.year_to)
+         THEN 'break' END) AS flags,
   series, period_start, period_kind, unit_class, population, denominator, adopter_kind, adopter_key, place, concept,
   measure, capture, vintage_precision
-FROM counted
+FROM described
 """  # noqa: S608 - constants of this module
 
 
