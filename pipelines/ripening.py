@@ -7,6 +7,7 @@ which series are forecast from which year, and under which names the claims and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
@@ -16,6 +17,7 @@ import polars as pl
 from longwave.models.backtest import Forecaster
 from longwave.models.fans import READABLE_FROM, Ripe, fans, ripe_at
 from longwave.models.forecasts_by_age import (
+    AT_A_TIME,
     CLIMATOLOGY,
     LEARNS,
     MODES,
@@ -277,21 +279,30 @@ def _add_ripe(
 
 def _then(rows: Rows, references: Histories) -> None:
     """What would have been said of the four media at the time, next to what happened."""
-    for then in THEN:
-        own = references.take((references.info["series"] == then.series).to_numpy())
-        if not len(own):
-            continue
-        observed = own.to_frame().filter(pl.col("year") <= then.origin + TARGET_AGE)
-        made = fans(references, [then.series], forecaster, years_ahead=TARGET_AGE, origin=then.origin)
-        made = made.filter(pl.col("year") <= observed["year"].max())
-        if made.is_empty():
-            continue
-        launch = own.info["launch"][0]
-        _add_observed(rows, then.medium, AS_OF, observed)
-        _add_fan(rows, then.medium, AS_OF, made)
-        outcomes = dict(observed.select("year", "value").iter_rows())
-        for row in made.filter(pl.col("year").is_in(_spoken(then.origin, launch))).iter_rows(named=True):
-            _add_spoken(rows, then, row, launch, outcomes.get(row["year"]))
+    own = {then: references.take((references.info["series"] == then.series).to_numpy()) for then in THEN}
+    asked = [then for then in THEN if len(own[then])]
+
+    def fan(then: Then) -> pl.DataFrame:
+        return fans(references, [then.series], forecaster, years_ahead=TARGET_AGE, origin=then.origin)
+
+    # One fit an origin; fits do not know of each other.
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for then, made in zip(asked, pool.map(fan, asked), strict=True):
+            _add_then(rows, then, own[then], made)
+
+
+def _add_then(rows: Rows, then: Then, own: Histories, made: pl.DataFrame) -> None:
+    """One medium's forecast of then, its observations, and some of its years in numbers."""
+    observed = own.to_frame().filter(pl.col("year") <= then.origin + TARGET_AGE)
+    made = made.filter(pl.col("year") <= observed["year"].max())
+    if made.is_empty():
+        return
+    launch = own.info["launch"][0]
+    _add_observed(rows, then.medium, AS_OF, observed)
+    _add_fan(rows, then.medium, AS_OF, made)
+    outcomes = dict(observed.select("year", "value").iter_rows())
+    for row in made.filter(pl.col("year").is_in(_spoken(then.origin, launch))).iter_rows(named=True):
+        _add_spoken(rows, then, row, launch, outcomes.get(row["year"]))
 
 
 def _spoken(origin: int, launch: int | None) -> list[int]:
