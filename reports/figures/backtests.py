@@ -48,21 +48,23 @@ def score_rows(
     fig = base.sheet(title, subtitle)
     most = max(rows.height for _, rows in panels)
     low, high = _limits(frame, cut)
-    for name, (panel, rows) in zip(base.lay_out(fig, len(panels), panel_height=30 + most * _ROW), panels, strict=True):
-        base.add_axes(
-            fig,
-            x_title=axis,
-            x_range=(low, high),
-            y_range=(most - 0.35, -0.75),
-            panel=name,
-            x={"showgrid": True, "gridcolor": palette.LIGHT["grid"]},
-            y={"showticklabels": False, "showgrid": False},
-        )
-        base.add_panel_title(fig, name, panel, str(rows["sample"][0]))
-        if low < 0.0:
-            _upright(fig, name, 0.0, zero)
-        for place, row in enumerate(rows.iter_rows(named=True)):
-            _score(fig, name, place, row, high)
+    names = base.lay_out(fig, len(panels), panel_height=30 + most * _ROW)
+    with base.gathered(fig):
+        for name, (panel, rows) in zip(names, panels, strict=True):
+            base.add_axes(
+                fig,
+                x_title=axis,
+                x_range=(low, high),
+                y_range=(most - 0.35, -0.75),
+                panel=name,
+                x={"showgrid": True, "gridcolor": palette.LIGHT["grid"]},
+                y={"showticklabels": False, "showgrid": False},
+            )
+            base.add_panel_title(fig, name, panel, str(rows["sample"][0]))
+            if low < 0.0:
+                _upright(fig, name, 0.0, zero)
+            for place, row in enumerate(rows.iter_rows(named=True)):
+                _score(fig, name, place, row, high)
     fig.update_layout(margin={"l": 16})
     fig.layout.meta = {**fig.layout.meta, "narrow": {**fig.layout.meta["narrow"], "margin.l": 10}}
     return fig
@@ -78,7 +80,8 @@ def _score(fig: go.Figure, name: str, place: int, row: dict[str, Any], high: flo
         sides = [min(row["lo"], high), min(row["hi"], high)]
         base.add_band(fig, sides, [place - _HALF] * 2, [place + _HALF] * 2, colour, panel=name, opacity=0.3)
     shown = f"{row['label']}: {palette.exact(value, 3)}"
-    fig.add_annotation(
+    base.add_note(
+        fig,
         xref=f"x{name} domain",
         yref=f"y{name}",
         x=0,
@@ -129,7 +132,8 @@ def _upright(fig: go.Figure, name: str, x: float, words: str) -> None:
         line={"color": palette.LIGHT["muted"], "width": 1},
     )
     if words:
-        fig.add_annotation(
+        base.add_note(
+            fig,
             xref=f"x{name}",
             yref=f"y{name} domain",
             x=x,

@@ -12,7 +12,8 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import plotly.graph_objects as go
@@ -192,6 +193,31 @@ def add_band(
     )
 
 
+@contextmanager
+def gathered(fig: go.Figure) -> Iterator[None]:
+    """Within it, notes are kept, and given to the figure at its end in one go, in their order.
+
+    One by one, each note makes Plotly check and copy all those before it: a hundred of them take seconds.
+    """
+    notes = _gathered.setdefault(id(fig), [])
+    try:
+        yield
+        fig.layout.annotations = [*fig.layout.annotations, *notes]
+    finally:
+        del _gathered[id(fig)]
+
+
+_gathered: dict[int, list[dict[str, Any]]] = {}
+
+
+def add_note(fig: go.Figure, **settings: Any) -> None:
+    """Write an annotation, now or at the end of ``gathered``."""
+    if id(fig) in _gathered:
+        _gathered[id(fig)].append(settings)
+    else:
+        fig.add_annotation(**settings)
+
+
 def add_level(
     fig: go.Figure,
     y: float,
@@ -215,7 +241,8 @@ def add_level(
         line={"color": palette.LIGHT["muted"], "width": 1, "dash": dash},
     )
     if text:
-        fig.add_annotation(
+        add_note(
+            fig,
             xref=f"x{panel} domain",
             yref=f"y{panel}",
             x=1 if at == "right" else 0,
@@ -232,7 +259,8 @@ def add_level(
 def add_panel_title(fig: go.Figure, panel: str, title: str, second: str = "") -> None:
     """Write a panel's title above it, bold, with a muted second line."""
     text = f"<b>{escaped(title)}</b>" + (f"<br>{escaped(second)}" if second else "")
-    fig.add_annotation(
+    add_note(
+        fig,
         xref=f"x{panel} domain",
         yref=f"y{panel} domain",
         x=0,
@@ -294,17 +322,29 @@ def _cell(index: int, count: int, gap: float) -> list[float]:
 
 
 def on_page(fig: go.Figure, *, narrow: bool = False) -> go.Figure:
-    """Return a copy as a page shows it: without its title (the page has it as text), wide or for phones."""
-    copy = go.Figure(fig.to_plotly_json())
-    meta = copy.layout.meta or {}
-    wide, low = meta.get("heights") or (copy.layout.height or 500, copy.layout.height or 500)
-    copy.layout.title = None
-    copy.update_layout(height=low if narrow else wide, margin={"t": meta.get("top", 16)})
+    """Return a copy as a page shows it: without its title (the page has it as text), wide or for phones.
+
+    The figure was checked as it was built; its copies are not checked again, which would take as long as all the rest.
+    """
+    drawing = fig.to_plotly_json()
+    layout = drawing["layout"]
+    meta = layout.get("meta") or {}
+    wide, low = meta.get("heights") or (layout.get("height") or 500,) * 2
+    layout.pop("title", None)
+    patch = {
+        "height": low if narrow else wide,
+        "margin.t": meta.get("top", 16),
+        **(meta.get("narrow") if narrow else {}),
+    }
+    for dotted, value in patch.items():
+        *path, last = dotted.split(".")
+        place = layout
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = value
     if narrow:
-        copy.plotly_relayout(meta.get("narrow") or {})
-        kept = [note for note in copy.layout.annotations if note.name != LABEL]
-        copy.layout.annotations = kept
-    return copy
+        layout["annotations"] = [note for note in layout.get("annotations", []) if note.get("name") != LABEL]
+    return go.Figure(drawing, _validate=False)
 
 
 def key(fig: go.Figure) -> list[dict[str, str]]:

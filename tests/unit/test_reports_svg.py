@@ -215,3 +215,29 @@ def test_text_has_contrast_in_light_and_dark():
     for tokens, inks in ((palette.LIGHT, palette.INK_LIGHT), (palette.DARK, palette.INK_DARK)):
         for colour in (tokens["ink"], tokens["muted"], tokens["link"], *inks.values()):
             assert _contrast(colour, tokens["paper"]) >= 4.5, colour
+
+
+def test_notes_gathered_are_those_written_one_by_one_and_none_is_left_over():
+    def written(fig):
+        base.add_level(fig, 1.0, "a level")
+        base.add_panel_title(fig, "", "a panel", "below")
+
+    one_by_one, together = base.sheet("t", "s"), base.sheet("t", "s")
+    written(one_by_one)
+    written(one_by_one)
+    with base.gathered(together):
+        written(together)
+        written(together)
+        assert not together.layout.annotations
+    assert together.to_plotly_json() == one_by_one.to_plotly_json()
+    assert len(together.layout.annotations) == 4
+
+    def broken_off(fig):
+        with base.gathered(fig):
+            written(fig)
+            base.add_line(fig, [1], [1], name="n", colour="no colour", hover="")
+
+    with pytest.raises(ValueError, match="colour"):
+        broken_off(together)
+    written(together)
+    assert len(together.layout.annotations) == 6
