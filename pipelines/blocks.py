@@ -1,4 +1,4 @@
-"""The figures of the front page: which rows of the results each is drawn from, and the words beside it.
+"""Every figure of the site, and those of adoption and persistence: which rows of the results each is drawn from, in which words.
 
 A figure whose rows are not there (a date before its sources began) is left out. Words that state a number are made from it.
 """
@@ -99,7 +99,14 @@ def _adoption_on_age(lines: pl.DataFrame) -> FigureBlock | None:
         unit="per 100 of what the label names",
         n=f"{lines['medium'].n_unique()} media, one country",
         line_columns=("medium", "label"),
+        series=_line_series(lines),
     )
+
+
+def _line_series(lines: pl.DataFrame) -> list[str]:
+    """The series that lines were drawn from, in their order."""
+    drawn = set(lines["label"])
+    return [f"{line.source}/{line.measure}/{line.adopter}" for line in ADOPTION_LINES if line.label in drawn]
 
 
 def _adoption_on_calendar(lines: pl.DataFrame) -> FigureBlock | None:
@@ -116,6 +123,8 @@ def _adoption_on_calendar(lines: pl.DataFrame) -> FigureBlock | None:
         unit="per 100 of what the label names",
         n=f"{lines['medium'].n_unique()} media, one country",
         line_columns=("medium", "label"),
+        page="curves.html",
+        series=_line_series(lines),
     )
 
 
@@ -161,6 +170,8 @@ def _persistence(points: pl.DataFrame) -> FigureBlock | None:
         unit="Kendall's τ-b",
         n=f"media: {len(media)}",
         line_columns=("medium", "measure"),
+        page="claims.html",
+        claims=("C4a",),
     )
 
 

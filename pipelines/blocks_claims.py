@@ -70,6 +70,7 @@ def _shares(points: pl.DataFrame) -> FigureBlock | None:
         unit="% of statements",
         n=f"{palette.integer(sum(frame['n'].to_list()))} statements",
         page=PAGE,
+        claims=("C3",),
     )
 
 
@@ -90,6 +91,7 @@ def _pairs(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         unit="points",
         n=f"{palette.integer(known)} statements with a known channel",
         page=PAGE,
+        claims=("C3",),
     )
 
 
@@ -183,4 +185,5 @@ def _upkeep(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         n="stated inputs",
         line_columns=("way",),
         page=PAGE,
+        claims=("C7", "C8"),
     )

@@ -78,6 +78,7 @@ def then_block(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Collecti
             f"question on social media may have changed between 2014 and 2017. {_said_then(findings)}"
         ),
         source_ids=sorted({then.series.split("/")[0] for then in THEN if then.medium in shown}),
+        series=[then.series for then in THEN if then.medium in set(frame["medium"])],
         unit="per 100 of what each panel names",
         n=f"{frame['medium'].n_unique()} media, one country",
         line_columns=("medium",),
@@ -122,10 +123,31 @@ def today_block(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Collect
             f"years ago, and the fans start where they end. {_ripe_words(rows)}"
         ),
         source_ids=sorted({YOUNG[medium].split("/")[0] for medium in shown}),
+        series=[series for medium, series in YOUNG.items() if medium in set(frame["medium"])],
         unit="per 100 of what each panel names",
         n=f"{frame['medium'].n_unique()} media, one country",
         line_columns=("medium",),
     )
+
+
+def ripeness_clock(findings: pl.DataFrame) -> list[dict[str, Any]]:
+    """Today's media as the front page tells of them, the least ripe first; in the shape of `SiteContent.clock`."""
+    rows = findings.filter(pl.col("mode") == HEADLINE, pl.col("subject").is_in(list(YOUNG)))
+    known = rows.filter(pl.col("measure") == "ripeness").sort("estimate", "k", nulls_last=True)
+    when = {row["subject"]: row for row in rows.filter(pl.col("measure") == "readable_year").iter_rows(named=True)}
+    return [
+        {
+            "medium": row["subject"],
+            "title": YOUNG_TITLES[row["subject"]],
+            "age": row["k"] if row["k"] >= 0 else None,
+            "known": row["estimate"],
+            "interval": [row["lo"], row["hi"]],
+            "level": row["level"],
+            "note": row["note"],
+            "readable": _readable_year(when[row["subject"]]) if row["subject"] in when else None,
+        }
+        for row in known.iter_rows(named=True)
+    ]
 
 
 def _ripe_title(rows: pl.DataFrame) -> str:

@@ -1,7 +1,6 @@
 """The figures of how early could anyone have known: which rows of the results each is drawn from, and the words beside it.
 
-The two that answer stand on the front page; errors, sensitivities and today's media on a page of their own. Words that
-state a number are made from it.
+They stand on a page of their own, the two that answer first. Words that state a number are made from it.
 """
 
 from __future__ import annotations
@@ -53,11 +52,9 @@ def ripeness_blocks(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Col
         passed_on: sources whose own rows may be shown.
 
     """
-    front: list[Callable[[], FigureBlock | None]] = [
+    made: list[Callable[[], FigureBlock | None]] = [
         lambda: _information(findings, points),
         lambda: then_block(findings, points, passed_on),
-    ]
-    behind: list[Callable[[], FigureBlock | None]] = [
         lambda: _by_medium(points),
         lambda: today_block(findings, points, passed_on),
         lambda: _errors(findings, points),
@@ -65,9 +62,7 @@ def ripeness_blocks(findings: pl.DataFrame, points: pl.DataFrame, passed_on: Col
         lambda: _variants(points, "target-ages", TARGETS, _TARGET_WORDS),
         lambda: _variants(points, "held-out", HELD_OUT, _HELD_OUT_WORDS),
     ]
-    made = [make() for make in front]
-    made += [None if block is None else replace(block, page=PAGE) for block in (make() for make in behind)]
-    return [block for block in made if block is not None]
+    return [replace(block, page=PAGE) for block in (make() for make in made) if block is not None]
 
 
 def _sources(subjects: Sequence[str]) -> list[str]:
@@ -146,6 +141,7 @@ def _information(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | 
         unit="1 − squared error ÷ climatology's",
         n=f"{len(large)} panels",
         line_columns=("panel", "forecaster"),
+        claims=("C6",),
     )
 
 
@@ -208,6 +204,7 @@ def _by_medium(points: pl.DataFrame) -> FigureBlock | None:
         unit="1 − squared error ÷ climatology's",
         n=f"{frame['panel'].n_unique()} media",
         line_columns=("panel", "forecaster"),
+        claims=("C6",),
     )
 
 
@@ -252,6 +249,7 @@ def _errors(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         unit="points",
         n=f"panels of shares with {MIN_CLUSTERS} clusters or more: {len(shares)}",
         line_columns=("panel", "forecaster"),
+        claims=("C6",),
     )
 
 
@@ -346,4 +344,5 @@ def _variants(
         unit="1 − squared error ÷ climatology's",
         n=f"{len(order)} variants",
         line_columns=("panel", "forecaster"),
+        claims=("C6",),
     )

@@ -36,15 +36,23 @@ from longwave.models import (
     visibility,
 )
 from longwave.pipelines.blocks import figure_blocks
+from longwave.pipelines.blocks_fans import ripeness_clock
 from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
 from longwave.warehouse import curve_frames, merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
+from longwave.warehouse.evidence import standing_values
 from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.panels import freeze
-from longwave.warehouse.results import capture_contents, launch_facts, standing_claims, unused_series
+from longwave.warehouse.results import (
+    capture_contents,
+    findings,
+    launch_facts,
+    standing_claims,
+    unused_series,
+)
 from longwave.warehouse.store import reader
 
 QUESTION = "When a new medium takes root, how early can anyone know what it will become?"
@@ -77,6 +85,8 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
         facts=launch_facts(con).to_dicts(),
         excluded=unused_series(con).to_dicts(),
         methods=_methods(),
+        clock=ripeness_clock(findings(con)),
+        evidence=standing_values(con),
     )
 
 

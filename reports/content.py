@@ -6,12 +6,13 @@ Belongs here: the shape of the content and the refusals. Not here: wording, HTML
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
+from longwave.reports.places import REGISTER, claim_page, source_page
 
 Row = Mapping[str, Any]
 
@@ -48,9 +49,24 @@ SOURCE_KEYS = (
     "last_year",
     "rows",
 )
-VINTAGE_KEYS = ("vintage", "vintage_precision", "url", "size", "sha256", "rows", "reader_version", "kind")
+VINTAGE_KEYS = ("capture", "vintage", "vintage_precision", "url", "size", "sha256", "rows", "reader_version", "kind")
 FACT_KEYS = ("medium", "place", "year", "event", "citation", "url", "status")
 EXCLUDED_KEYS = ("series", "source", "reason")
+CLOCK_KEYS = ("medium", "title", "age", "known", "interval", "level", "note", "readable")
+EVIDENCE = (
+    "source",
+    "series",
+    "measure",
+    "medium",
+    "metric",
+    "unit",
+    "adopter",
+    "code",
+    "period",
+    "value",
+    "flag",
+    "capture",
+)
 RELEASE_KEYS = ("version", "newest_vintage", "inputs_digest", "how_to_reproduce")
 
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -71,7 +87,13 @@ class FigureBlock:
     ``alt`` says in a sentence or two what a reader who cannot see the figure should know.
     ``note`` says how to read it and what it leaves out (may be empty). ``source_ids`` name its sources.
     ``unit`` is the unit of the values, ``n`` what they rest on, in words ("14 countries", "n = 31 series").
-    ``line_columns`` name the columns that tell one line from another; guessed when empty. ``page`` is the file it stands on.
+    ``line_columns`` name the columns that tell one line from another; guessed when empty.
+
+    ``page`` is the file on which it stands in full, one of ``PAGES``; ``claims`` are the claims whose evidence it is.
+    A figure of ``claims.html`` that names claims stands on the page of the first of them (``page_of``). On the page
+    of every other claim that it names stands its static picture, which leads to it. So it is in full in one place.
+
+    ``series`` are the series whose observations it draws, where they are few: each is a link to its evidence.
     """
 
     id: str
@@ -85,6 +107,13 @@ class FigureBlock:
     n: str | int
     line_columns: Sequence[str] = ()
     page: str = "index.html"
+    claims: Sequence[str] = ()
+    series: Sequence[str] = ()
+
+
+def page_of(block: FigureBlock) -> str:
+    """Return the file on which a figure stands in full."""
+    return claim_page(block.claims[0]) if block.page == REGISTER and block.claims else block.page
 
 
 @dataclass(frozen=True)
@@ -97,11 +126,13 @@ class SiteContent:
     ``threshold_status``, ``by``, ``caveats``, ``would_test_it``, ``decided_on``); each row of ``by`` has
     ``panel``, ``role``, ``n``, ``clusters``, ``measure``, ``estimate``, ``interval`` ([lo, hi] or null),
     ``level``, ``threshold`` (number, text or null), ``holds``, ``captures``. Shown too when present:
-    ``hypothesis``, ``threshold_date``, ``fragile`` (text: which contributor, left out, changes the verdict).
+    ``hypothesis``, ``threshold_date``, ``threshold_history`` (texts), ``fragile`` (text: which contributor, left out,
+    changes the verdict), ``panels`` (the state of each primary panel: for, against, open), ``not_after_holm`` (panels),
+    ``history`` (earlier verdicts: ``verdict``, ``decided_on``); of a row of ``by`` ``side`` (below, above, between).
 
     ``sources``: dicts with ``source`` (the id), ``title``, ``publisher``, ``homepage``, ``licence``,
     ``citation``, ``redistribute`` (bool), ``first_year``, ``last_year``, ``rows`` and ``vintages``, dicts:
-    ``vintage`` (ISO date), ``vintage_precision`` (how that date is known), ``url`` (of the original),
+    ``capture`` (its id), ``vintage`` (ISO date), ``vintage_precision`` (how that date is known), ``url`` (of the original),
     ``size`` (bytes), ``sha256``, ``rows``, ``reader_version``, ``kind`` (``re-recorded`` where the figures
     are held but not the file, else how the bytes are held). Shown too when present: ``archived`` (the records
     behind captures that were fetched: ``capture``, ``part``, ``url``, ``fetched_at``, ``payload_sha256``,
@@ -111,6 +142,13 @@ class SiteContent:
 
     ``facts``: launch years, dicts with ``medium``, ``place``, ``year``, ``event``, ``citation``, ``url``,
     ``status`` (``verified`` | ``unverified``). ``excluded``: dicts with ``series``, ``source``, ``reason``.
+
+    ``evidence``: one row a value that stands, of sources that may be passed on: ``source``, ``series``, ``measure``,
+    ``medium``, ``metric``, ``unit``, ``adopter``, ``code``, ``period`` (text), ``value``, ``flag`` and ``capture``, which
+    first said it; in the order in which it is shown.
+
+    ``clock``: today's media, dicts with ``medium``, ``title``, ``age`` (reached by the figures held, or None), ``known``
+    (the information at that age, or None), ``interval``, ``level``, ``note``, ``readable`` (from when it can be read, in words).
 
     ``release``: ``version``, ``newest_vintage``, ``inputs_digest``, ``how_to_reproduce`` (commands, as text).
     ``methods``: pairs (heading, paragraphs), plain text.
@@ -125,6 +163,8 @@ class SiteContent:
     facts: Sequence[Row] = ()
     excluded: Sequence[Row] = ()
     methods: Sequence[tuple[str, Sequence[str]]] = field(default=())
+    clock: Sequence[Row] = ()
+    evidence: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(EVIDENCE, pl.String)))
 
 
 def check(content: SiteContent) -> None:
@@ -135,9 +175,15 @@ def check(content: SiteContent) -> None:
         *_missing("fact", content.facts, "medium", FACT_KEYS),
         *_missing("excluded series", content.excluded, "series", EXCLUDED_KEYS),
         *_missing("release", [content.release], "version", RELEASE_KEYS),
+        *_missing("clock, medium", content.clock, "medium", CLOCK_KEYS),
     ]
     if not faults:
-        faults = [*_claim_faults(content), *_source_faults(content), *_figure_faults(content)]
+        faults = [
+            *_claim_faults(content),
+            *_source_faults(content),
+            *_figure_faults(content),
+            *_evidence_faults(content),
+        ]
     if faults:
         raise ContentError("the site was not written:\n  " + "\n  ".join(faults))
 
@@ -154,7 +200,7 @@ def _missing(what: str, rows: Iterable[Row], name: str, keys: Sequence[str]) -> 
 
 def _claim_faults(content: SiteContent) -> list[str]:
     """Unknown verdicts, repeated ids, incomplete results."""
-    faults = _repeats("claim", [str(claim["id"]) for claim in content.claims])
+    faults = _id_faults("claim", [str(claim["id"]) for claim in content.claims], claim_page)
     for claim in content.claims:
         if claim["verdict"] not in VERDICTS:
             faults.append(f"claim {claim['id']}: verdict {claim['verdict']!r}; known: {', '.join(VERDICTS)}")
@@ -164,7 +210,7 @@ def _claim_faults(content: SiteContent) -> list[str]:
 
 def _source_faults(content: SiteContent) -> list[str]:
     """Repeated ids, incomplete vintages."""
-    faults = _repeats("source", [str(source["source"]) for source in content.sources])
+    faults = _id_faults("source", [str(source["source"]) for source in content.sources], source_page)
     for source in content.sources:
         faults += _missing(f"source {source['source']}, vintage", source["vintages"], "vintage", VINTAGE_KEYS)
     return faults
@@ -174,7 +220,8 @@ def _figure_faults(content: SiteContent) -> list[str]:
     """Ids that cannot name a file, unknown sources, rows that may not be passed on."""
     faults = _repeats("figure", [block.id for block in content.figures])
     known = {str(source["source"]) for source in content.sources}
-    closed = {str(source["source"]) for source in content.sources if not source["redistribute"]}
+    closed = _closed(content)
+    claims = {str(claim["id"]) for claim in content.claims}
     for block in content.figures:
         if not _IDENTIFIER.fullmatch(block.id):
             faults.append(f"figure {block.id!r}: an id is lower-case letters, digits, '-' and '_'")
@@ -183,10 +230,31 @@ def _figure_faults(content: SiteContent) -> list[str]:
         unknown = sorted(set(block.source_ids) - known)
         if unknown:
             faults.append(f"figure {block.id}: sources {unknown} are not among the site's sources")
+        untold = sorted(set(block.claims) - claims)
+        if untold:
+            faults.append(
+                f"figure {block.id}: claims {untold} are not among those decided; run `longwave run`, or name another"
+            )
         barred = sorted(_sources_in(block.frame) & closed)
         if barred:
             faults.append(f"figure {block.id}: rows of {barred} may not be passed on; leave them out")
     return faults
+
+
+def _evidence_faults(content: SiteContent) -> list[str]:
+    """Columns that are missing, rows that may not be passed on, sources that are not there."""
+    lacking = [name for name in EVIDENCE if name not in content.evidence.columns]
+    if lacking:
+        return [f"evidence: no column {', '.join(lacking)}; it has {', '.join(content.evidence.columns)}"]
+    named = _sources_in(content.evidence)
+    barred, unknown = named & _closed(content), named - {str(source["source"]) for source in content.sources}
+    faults = [f"evidence: rows of {sorted(barred)} may not be passed on; leave them out"] if barred else []
+    return faults + ([f"evidence: sources {sorted(unknown)} are not among the site's sources"] if unknown else [])
+
+
+def _closed(content: SiteContent) -> set[str]:
+    """Sources whose rows may not be passed on."""
+    return {str(source["source"]) for source in content.sources if not source["redistribute"]}
 
 
 def _sources_in(frame: pl.DataFrame) -> set[str]:
@@ -194,6 +262,14 @@ def _sources_in(frame: pl.DataFrame) -> set[str]:
     if "source" not in frame.columns:
         return set()
     return {str(value) for value in frame["source"].unique().to_list()}
+
+
+def _id_faults(what: str, names: Sequence[str], page: Callable[[str], str]) -> list[str]:
+    """Name ids that are empty, occur twice, or would share a page."""
+    if not all(names):
+        return [f"a {what} has an empty id; give it one"]
+    shared = _repeats(f"the page of a {what}", [page(name) for name in sorted(set(names))])
+    return _repeats(what, names) + [f"{fault}: ids must differ in more than case" for fault in shared]
 
 
 def _repeats(what: str, names: Sequence[str]) -> list[str]:

@@ -1,29 +1,28 @@
-"""The site as files: HTML pages, figures, tables and `findings.json`, from content alone.
+"""The site as files: HTML pages, figures, pictures, tables and `findings.json`, from content alone.
 
-Belongs here: what is written where. Not here: the content's shape (`content.py`), its words (`wording.py`),
-its drawing (`svg.py`, `figures/`).
+Belongs here: what is written. Not here: the content's shape (`content.py`), which page shows what (`pages.py`), its
+words (`wording.py`), its drawing (`svg.py`, `figures/`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from longwave.reports import palette, svg, wording
-from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check
+from longwave.reports import palette, places, svg, wording
+from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check, page_of
 from longwave.reports.figures import base
+from longwave.reports.pages import CSP, render
 from markupsafe import Markup
 
-__all__ = ["PAGES", "VERDICTS", "ContentError", "FigureBlock", "SiteContent", "publish"]
+__all__ = ["CSP", "PAGES", "VERDICTS", "ContentError", "FigureBlock", "SiteContent", "publish"]
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "base-uri 'none'"
-)
+_PICTURE_STYLE = """.lw-svg { color: var(--ink); background: var(--paper); }
+.lw-halo { stroke: var(--paper); }
+"""
 _DASHES = {"dash": "5 3", "dot": "1.5 2.5", "dashdot": "5 2.5 1.5 2.5"}
 
 
@@ -35,8 +34,10 @@ def publish(content: SiteContent, out: Path) -> list[Path]:
     check(content)
     if out.exists() and any(out.iterdir()):
         raise ContentError(f"{out} is not empty; publish into a new folder and rename it")
+    views = {block.id: _figure_view(block) for block in content.figures}
     texts = {
-        **_pages(content),
+        **render(content, views),
+        **_pictures(views),
         "findings.json": _findings(content),
         "site.css": palette.style_tokens() + _static("site.css"),
         "site.js": _static("site.js"),
@@ -60,54 +61,14 @@ def _findings(content: SiteContent) -> str:
     return text + "\n"
 
 
-def _pages(content: SiteContent) -> dict[str, str]:
-    """Return the HTML pages by file name."""
-    environment = _environment()
-    sources = [wording.source_view(source) for source in content.sources]
-    shared = {
-        "content": content,
-        "release": content.release,
-        "condition": wording.CONDITION,
-        "csp": CSP,
-        "pages": PAGES,
-        "sources": sources,
-        "source_by_id": {str(source["source"]): source for source in sources},
-        "lede": [part.strip() for part in content.lede.split("\n\n") if part.strip()],
-        "claims": [wording.claim_view(claim) for claim in content.claims],
-    }
+def _pictures(views: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return every figure's static picture as a file of its own, wide and narrow."""
+    style = palette.style_tokens() + _PICTURE_STYLE
     return {
-        page: environment.get_template(f"{page}.j2").render(
-            shared, page=page, page_title=title, sections=_sections(content.figures, page)
-        )
-        for page, title in PAGES.items()
+        places.picture(name, form): svg.standing_alone(view["pictures"][form], style)
+        for name, view in views.items()
+        for form in ("wide", "narrow")
     }
-
-
-def _sections(figures: Sequence[FigureBlock], page: str) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the figures of one page under their headings."""
-    own = [block for block in figures if block.page == page]
-    return [(heading, [_figure_view(block) for block in blocks]) for heading, blocks in wording.sections(own)]
-
-
-def _environment() -> jinja2.Environment:
-    """Return the templates' environment: everything escaped, nothing undefined passes."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        integer=palette.integer, size=palette.size, anchor=wording.anchor, address=wording.address
-    )
-    return environment
-
-
-def _template(name: str) -> str:
-    """Return a template's text."""
-    return (files("longwave.reports") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _static(name: str) -> str:
@@ -127,6 +88,7 @@ def _figure_view(block: FigureBlock) -> dict[str, Any]:
     }
     return {
         "id": block.id,
+        "href": f"{page_of(block)}#{places.figure_anchor(block.id)}",
         "title": title,
         "subtitle": svg.plain(layout.title.subtitle.text or ""),
         "unit": block.unit,
@@ -134,7 +96,9 @@ def _figure_view(block: FigureBlock) -> dict[str, Any]:
         "alt": block.alt,
         "note": block.note,
         "source_ids": list(block.source_ids),
+        "series": list(block.series),
         "pictures": pictures,
+        "size": (base.WIDE, int(wide.layout.height)),
         "key": [{**entry, "dashes": _DASHES.get(entry["dash"], "")} for entry in base.key(block.figure)],
         "labelled": base.labelled(block.figure),
         "json": _json_block(json.loads(wide.to_json())),

@@ -93,6 +93,15 @@ def render(fig: go.Figure, width: int, height: int, alt: str, *, title: str | No
     return "\n".join(part for part in parts if part)
 
 
+def standing_alone(picture: str, style: str) -> str:
+    """Return a rendered picture as a file of its own: with the colours of a light and a dark page, and a last line break.
+
+    ``style``: a style sheet of ours, which holds neither "<" nor "&".
+    """
+    head, closing, rest = picture.partition(">")
+    return f"{head}{closing}<style>\n{style}</style>{rest}\n"
+
+
 def plain(text: str) -> str:
     """Return Plotly's text without its mark-up, as a reader sees it, in one line."""
     return html.unescape(_TAG.sub("", _BREAK.sub(" ", text)))

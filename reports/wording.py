@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from longwave.reports import palette
-from longwave.reports.content import ContentError, FigureBlock
+from longwave.reports import gauge, palette
+from longwave.reports.content import FigureBlock
+from longwave.reports.places import anchor, claim_page, source_page
 
 CONDITION = "All results are conditional on the medium having been recorded at all: failures leave few series."
 MOST_ROWS = 400
+CARD_RESULTS = 3
 _MEASURES = {
     "tau_b": "τ-b",
     "tau_b_survivors": "rank correlation (τ-b)",
@@ -40,6 +42,9 @@ _STATUS = {
 }
 
 
+_STATES = {"for": "for the claim", "against": "against it", "open": "open"}
+
+
 @dataclass(frozen=True)
 class Table:
     """A table's head and cells as text, and whether rows were left out of it."""
@@ -58,29 +63,83 @@ class Table:
 # --- claims
 
 
-def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page says of one claim."""
+def claim_view(claim: Mapping[str, Any], captures: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what the pages say of one claim.
+
+    Args:
+        claim: an entry of findings.json.
+        captures: where each capture stands, by id; one that stands nowhere is named without a link.
+
+    """
     primary = [row for row in claim["by"] if row["role"] == "primary"]
     rest = [row for row in claim["by"] if row["role"] != "primary"]
+    along = {name: gauge.scale(row for row in claim["by"] if row["measure"] == name) for name in _measures(claim["by"])}
+    results = [{**result_view(row), "gauge": gauge.gauge(row, along[row["measure"]])} for row in primary]
+    first = _deciding_first(primary)[:CARD_RESULTS]
+    rests_on = sorted({str(capture) for row in claim["by"] for capture in row.get("captures") or ()})
     return {
         "id": claim["id"],
         "anchor": anchor(str(claim["id"])),
+        "page": claim_page(str(claim["id"])),
         "claim": claim["claim"],
         "hypothesis": claim.get("hypothesis"),
         "verdict": claim["verdict"],
         "firm": claim["verdict"] in ("supported", "contradicted"),
         "arithmetic": claim["result_class"] == "conditional arithmetic",
-        "results": [result_view(row) for row in primary],
-        "others": [result_view(row) for row in rest],
-        "captures": sorted({str(capture) for row in claim["by"] for capture in row.get("captures") or ()}),
+        "result_class": claim["result_class"],
+        "results": results,
+        "card": [results[at] for at in first],
+        "more": len(primary) - len(first),
+        "tally": _tally(primary),
+        "panels": _panel_states(claim),
+        "others": [{**result_view(row), "gauge": gauge.gauge(row, along[row["measure"]])} for row in rest],
+        "captures": [{"capture": name, "href": (captures or {}).get(name)} for name in rests_on],
         "threshold": _threshold_sentence(claim),
+        "threshold_date": claim.get("threshold_date"),
+        "threshold_status": claim["threshold_status"],
         "threshold_history": list(claim.get("threshold_history") or ()),
         "decided": _decided_sentence(claim),
+        "decided_on": claim["decided_on"],
+        "history": list(claim.get("history") or ()),
         "caveats": list(claim["caveats"] or ()),
         "fragile": claim.get("fragile"),
         "corrected": bool(claim.get("not_after_holm")),
         "would_test_it": claim.get("would_test_it"),
     }
+
+
+def _measures(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the measures of results: those of one measure share a scale."""
+    return list(dict.fromkeys(row["measure"] for row in rows))
+
+
+def _deciding_first(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the places of results, those that lie on a side (either) before those that do not, else as registered."""
+    return sorted(range(len(rows)), key=lambda at: (rows[at]["holds"] is None, rows[at]["estimate"] is None, at))
+
+
+def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say in a sentence how many primary results lie on which side."""
+    sides = [row["holds"] for row in rows]
+    if not rows:
+        return "No result is held that could test it."
+    if len(rows) == 1:
+        where = {True: "lies on the claim’s side of its threshold", False: "lies on the other side of its threshold"}
+        return f"The one primary result {where.get(sides[0], 'does not decide it')}."
+    counts = (
+        (sides.count(True), "on the claim’s side of the threshold"),
+        (sides.count(False), "on the other side"),
+        (sides.count(None), "that do not decide it"),
+    )
+    return f"Of {len(rows)} primary results: {', '.join(f'{n} {words}' for n, words in counts if n)}."
+
+
+def _panel_states(claim: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return each primary panel's title and state, after the correction for several tests."""
+    titles = {row["panel"]: str(row.get("panel_title") or row["panel"]) for row in claim["by"]}
+    return [
+        (titles.get(panel, panel), _STATES.get(state, state)) for panel, state in (claim.get("panels") or {}).items()
+    ]
 
 
 def result_view(row: Mapping[str, Any]) -> dict[str, str]:
@@ -97,6 +156,8 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
         "estimate": palette.two_figures(row["estimate"]) if row["estimate"] is not None else "no estimate",
         "note": str(row.get("note") or ""),
         "exact": _exact_words(row),
+        "size": n,
+        "clusters": clusters,
         "interval": _range(low, high) if arithmetic else _interval(level, low, high),
         "n": ", ".join(part for part in (n, clusters) if part),
         "threshold": _threshold(row["threshold"]),
@@ -168,6 +229,21 @@ def _decided_sentence(claim: Mapping[str, Any]) -> str:
     return f"Verdict since the vintage of {claim['decided_on']}." if claim["decided_on"] else ""
 
 
+def clock_view(medium: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the front page says of one of today's media: how much is known at the age its figures reach."""
+    low, high = medium["interval"] or (None, None)
+    level = palette.share(medium["level"]) if medium["level"] is not None else ""
+    return {
+        "title": medium["title"],
+        "age": medium["age"],
+        "known": palette.two_figures(medium["known"]) if medium["known"] is not None else "",
+        "interval": _interval(level, low, high),
+        "note": str(medium["note"] or ""),
+        "readable": str(medium["readable"] or ""),
+        "meter": gauge.meter(medium["known"], medium["interval"], palette.colour(str(medium["medium"]))),
+    }
+
+
 # --- figures and tables
 
 
@@ -221,9 +297,11 @@ def source_view(source: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **source,
         "anchor": anchor(str(source["source"])),
+        "page": source_page(str(source["source"])),
         "address": address(source["homepage"]),
         "span": palette.years(source["first_year"], source["last_year"]),
         "vintages": [vintage_view(vintage) for vintage in source["vintages"]],
+        "newest": max((str(vintage["vintage"]) for vintage in source["vintages"]), default=""),
         "re_recorded": any(_re_recorded(vintage) for vintage in source["vintages"]),
     }
 
@@ -242,11 +320,3 @@ def _re_recorded(vintage: Mapping[str, Any]) -> bool:
 def address(url: Any) -> str | None:
     """Return an address that may become a link (http or https), else None."""
     return str(url) if url and _SAFE_ADDRESS.fullmatch(str(url)) else None
-
-
-def anchor(name: str) -> str:
-    """Return a name as an anchor: letters, digits, "-" and "_" stay, others become their code points."""
-    safe = re.sub(r"[^A-Za-z0-9_-]", lambda m: f".{ord(m.group()):x}.", name)
-    if not safe:
-        raise ContentError("a source or claim has an empty id; give it one")
-    return safe

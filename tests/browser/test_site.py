@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from longwave.reports.site import publish
+from longwave.reports.places import claim_page, series_anchor, source_page
+from longwave.reports.site import PAGES, publish
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -35,6 +36,11 @@ COUNTS = """() => [...document.querySelectorAll('[data-figure]')].map(f => [
     f.dataset.figure,
     f.querySelectorAll('.plot .scatterlayer .trace').length,
     JSON.parse(document.getElementById(f.dataset.figure).textContent).data.length])"""
+EVERY = (
+    *PAGES,
+    *(claim_page(claim["id"]) for claim in fake_site.claims("x")),
+    source_page(fake_site.SOURCE),
+)
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -128,15 +134,7 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
         for name, drawn, expected in counts:
             assert drawn == expected > 0, name
         assert not any(svg.is_visible() for svg in page.query_selector_all(".static"))
-        for other in (
-            "ripeness.html",
-            "forecasts.html",
-            "claims.html",
-            "curves.html",
-            "revisions.html",
-            "sources.html",
-            "methods.html",
-        ):
+        for other in EVERY[1:]:
             watched.open(other, drawn=False)
         assert watched.faults == []
 
@@ -146,16 +144,7 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
 def test_nothing_overflows(browser, site, width, scheme):
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     with Watched(browser, site.as_uri(), **options) as watched:
-        for name in (
-            "index.html",
-            "ripeness.html",
-            "forecasts.html",
-            "claims.html",
-            "curves.html",
-            "revisions.html",
-            "sources.html",
-            "methods.html",
-        ):
+        for name in EVERY:
             page = watched.open(name, drawn=name == "index.html")
             page.evaluate("() => document.querySelectorAll('details').forEach(d => { d.open = true; })")
             assert page.evaluate(OVERFLOW) <= 0, name
@@ -188,6 +177,32 @@ def test_without_javascript_claims_and_pictures_are_there(browser, site, width):
             shown = [s for s in page.query_selector_all(f"#figure-{block.id} .static") if s.is_visible()]
             assert len(shown) == 1
             assert shown[0].bounding_box()["height"] > 150
+        assert watched.faults == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_figure_of_another_page_is_a_picture_that_leads_there(browser, site, width):
+    options = {"java_script_enabled": False, "viewport": {"width": width, "height": 900}}
+    with Watched(browser, site.as_uri(), **options) as watched:
+        page = watched.open("claim-c4a.html", drawn=False)
+        image = page.locator(".pictured img")
+        image.scroll_into_view_if_needed()
+        assert image.bounding_box()["height"] > 150
+        page.locator(".pictured figcaption a").click()
+        page.wait_for_url("**/claim-c6.html#figure-errors-of-claims")
+        assert page.locator("#figure-errors-of-claims").is_visible()
+        assert watched.faults == []
+
+
+def test_a_link_to_a_series_shows_its_values_and_they_lead_to_their_capture(browser, site):
+    with Watched(browser, site.as_uri()) as watched:
+        page = watched.open("claim-c6.html")
+        page.locator("#figure-errors-of-claims .under a[href*='#series-']").click()
+        values = page.locator(f"[id='{series_anchor(fake_site.RADIO)}']")
+        values.get_by_text("1922: 2.125").wait_for()
+        values.get_by_role("link", name="2022-06-21").click()
+        assert page.locator("tr:target").is_visible()
+        assert "0123456789abcdef" * 4 in page.locator("tr:target").inner_text()
         assert watched.faults == []
 
 
@@ -233,7 +248,7 @@ def test_the_site_of_a_real_run(browser, full_home, width, scheme):
         claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
         assert page.locator(".verdict").all_inner_texts() == [claim["verdict"].capitalize() for claim in claims]
         assert page.evaluate(OVERFLOW) <= 0
-        pages = {"ripeness.html": 3, "forecasts.html": 4, "claims.html": 3, "curves.html": 4, "revisions.html": 4}
+        pages = {"ripeness.html": 5, "forecasts.html": 4, "claim-c3.html": 2, "curves.html": 5, "revisions.html": 4}
         for name, figures in pages.items():
             page = watched.open(name)
             counts = page.evaluate(COUNTS)
@@ -241,7 +256,9 @@ def test_the_site_of_a_real_run(browser, full_home, width, scheme):
             for figure, drawn, expected in counts:
                 assert drawn == expected > 0, figure
             assert page.evaluate(OVERFLOW) <= 0, name
-        for other in ("sources.html", "methods.html"):
+        beside = ["claims.html", "sources.html", "methods.html", *(claim_page(claim["id"]) for claim in claims)]
+        sources = sorted(path.name for path in full_home.site.glob("source-*.html"))
+        for other in [*beside, *(sources if width == 390 else ())]:
             page = watched.open(other, drawn=False)
             assert page.evaluate(OVERFLOW) <= 0, other
         assert watched.faults == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import polars as pl
 from longwave.reports.figures import adoption, persistence, ripeness
@@ -10,6 +11,8 @@ from longwave.reports.site import FigureBlock, SiteContent
 
 HOSTILE = "<script>alert(1)</script>"
 SOURCE = "synthetic_households"
+CAPTURES = (f"{SOURCE}@2022-06-21#01234567", f"{SOURCE}@2019-07-27#89abcdef")
+RADIO = f"{SOURCE}/adoption/Radio"
 
 LINES = (
     ("radio", "Radio, United States households", "United States", 1920, 2000, 96.0, 11.0, 0.34),
@@ -88,8 +91,9 @@ def claims(text: str) -> list[dict[str, object]]:
         "interval": [0.0412, 0.3561],
         "level": 0.95,
         "threshold": 0.5,
+        "side": "below",
         "holds": True,
-        "captures": ["synthetic-2022-06-21"],
+        "captures": [CAPTURES[0], "gone@2001-01-01#00000000"],
     }
     first = {
         "id": "C6",
@@ -99,6 +103,9 @@ def claims(text: str) -> list[dict[str, object]]:
         "result_class": "evidence",
         "threshold_status": "prospective",
         "threshold_date": "2001-02-03",
+        "threshold_history": ["2001-02-04: the age was named, before its result was seen."],
+        "panels": {"household shares, pooled": "for"},
+        "history": [{"verdict": "undecided", "decided_on": "2019-07-27"}],
         "by": [
             row,
             {**row, "measure": "readable age", "estimate": 12, "interval": [10, 15], "threshold": "10 to 20"},
@@ -117,6 +124,8 @@ def claims(text: str) -> list[dict[str, object]]:
         "claim": "The places that lead in a new medium stay ahead.",
         "hypothesis": None,
         "verdict": "undecided",
+        "history": [],
+        "panels": {"countries, radio": "open"},
         "threshold_status": "after quick look",
         "by": [
             {
@@ -126,6 +135,7 @@ def claims(text: str) -> list[dict[str, object]]:
                 "estimate": 0.12,
                 "interval": [-0.13, 0.36],
                 "threshold": 0.0,
+                "side": "above",
                 "holds": None,
             }
         ],
@@ -137,6 +147,7 @@ def claims(text: str) -> list[dict[str, object]]:
         "id": "C4",
         "claim": text,
         "verdict": "not testable with what is held",
+        "panels": {},
         "by": [],
         "would_test_it": "A panel of early stations with their audiences.",
         "caveats": [],
@@ -178,9 +189,50 @@ def figures(text: str | None = None) -> list[FigureBlock]:
     ]
 
 
+def evidence_figures(text: str | None = None) -> list[FigureBlock]:
+    """Figures that stand on no fixed page but the register: one of two claims, one of none."""
+    frame = error_frame()
+    shared = FigureBlock(
+        id="errors-of-claims",
+        heading=text or "How wrong one would have been",
+        figure=ripeness.error_by_age(frame),
+        frame=frame,
+        alt=text or "Invented errors that fall with age.",
+        note=text or "Invented for a test.",
+        source_ids=[SOURCE],
+        unit="points",
+        n="2 media",
+        page="claims.html",
+        claims=("C6", "C4a"),
+        series=(RADIO, "not/held/here"),
+    )
+    return [shared, replace(shared, id="errors-of-none", claims=())]
+
+
+def evidence(text: str | None = None) -> pl.DataFrame:
+    """Two series, one with a value that a later capture revised, one with a value carried forward."""
+    same = {"source": SOURCE, "measure": "adoption", "metric": "adoption", "unit": "percent"}
+    radio = {**same, "series": RADIO, "medium": "radio", "adopter": text or "Radio", "code": "USA"}
+    stereo = {
+        **same,
+        "series": text or f"{SOURCE}/adoption/Stereo",
+        "medium": "stereo",
+        "adopter": "Stereo",
+        "code": None,
+    }
+    rows = [
+        {**radio, "period": "1921", "value": 1.0, "flag": None, "capture": CAPTURES[1]},
+        {**radio, "period": "1922", "value": 2.125, "flag": None, "capture": CAPTURES[0]},
+        {**radio, "period": "1923", "value": 7.9e-05, "flag": None, "capture": CAPTURES[1]},
+        {**stereo, "period": "1970", "value": 96.6, "flag": "carried_forward", "capture": CAPTURES[0]},
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
 def sources(text: str) -> list[dict[str, object]]:
     """One invented source with two vintages."""
     vintage = {
+        "capture": CAPTURES[0],
         "vintage": "2022-06-21",
         "vintage_precision": "day, from the publisher's own update date",
         "url": "https://example.org/files/households.csv",
@@ -199,7 +251,10 @@ def sources(text: str) -> list[dict[str, object]]:
             "licence": "CC BY 4.0",
             "citation": f"{text} (2022). Institute of Invented Figures.",
             "redistribute": True,
-            "vintages": [vintage, {**vintage, "vintage": "2019-07-27", "url": "javascript:alert(1)"}],
+            "vintages": [
+                vintage,
+                {**vintage, "capture": CAPTURES[1], "vintage": "2019-07-27", "url": "javascript:alert(1)"},
+            ],
             "first_year": 1921,
             "last_year": 2024,
             "rows": 12045,
@@ -239,7 +294,7 @@ def content(text: str | None = None) -> SiteContent:
         "called decisive within a few years of their launch. This page asks how much could be known then.\n\n"
         "It gives every answer with its interval, and says where the record is too short for one.",
         claims=claims(text or "When a medium takes root, its early adopters get more influence than others."),
-        figures=figures(text),
+        figures=[*figures(text), *evidence_figures(text)],
         sources=sources(text or "Household technologies (invented)"),
         facts=[fact, {**fact, "medium": "television", "year": 1945, "url": None, "status": "verified"}],
         excluded=[{"series": text or "Stereos", "source": SOURCE, "reason": "Starts at 96.6 %: left-truncated."}],
@@ -249,5 +304,28 @@ def content(text: str | None = None) -> SiteContent:
             "inputs_digest": "fedcba9876543210" * 4,
             "how_to_reproduce": text or "git checkout v0.0-test\nmake run",
         },
+        clock=[
+            {
+                "medium": "social",
+                "title": text or "Social media",
+                "age": 17,
+                "known": 0.81,
+                "interval": [0.7, 0.9],
+                "level": 0.95,
+                "note": text or "its figures end in 2021",
+                "readable": "readable from 2012 (95 % interval 2010 to 2014)",
+            },
+            {
+                "medium": "podcasting",
+                "title": "Podcasts",
+                "age": None,
+                "known": None,
+                "interval": [None, None],
+                "level": None,
+                "note": "no verified launch year: no ripeness",
+                "readable": None,
+            },
+        ],
+        evidence=evidence(text),
         methods=[(text or "Ripeness", [text or "Information is one minus a ratio of squared errors.", "So."])],
     )

@@ -12,7 +12,7 @@ from longwave.pipelines.claim_names import STATEMENTS
 from longwave.pipelines.closeness import layers
 from longwave.pipelines.find import as_table
 from longwave.reports import palette, svg
-from longwave.reports.content import FigureBlock
+from longwave.reports.content import FigureBlock, page_of
 from longwave.reports.figures import channels as figure
 from longwave.reports.figures import upkeep as upkeep_figure
 from longwave.warehouse.crosstabs import BY_VERDICT, counts
@@ -161,6 +161,7 @@ def test_every_figure_stands_on_the_page_of_claims_and_is_drawn(blocks):
     for block in blocks.values():
         assert isinstance(block, FigureBlock)
         assert block.page == PAGE
+        assert page_of(block) == ("claim-c7.html" if block.id == "upkeep" else "claim-c3.html")
         picture = svg.render(block.figure, 960, 500, block.alt)
         assert picture == svg.render(block.figure, 960, 500, block.alt)
     assert claim_blocks(*(pl.DataFrame(schema=table.schema) for table in tables(find_claims.Rows()))) == []

@@ -10,6 +10,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
+from xml.etree import ElementTree
 
 import html5lib
 import polars as pl
@@ -22,6 +23,9 @@ fake_site = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(fake_site)
 
 HTML = "{http://www.w3.org/1999/xhtml}"
+CLAIM_PAGES = ("claim-c6.html", "claim-c4a.html", "claim-c4.html")
+SOURCE_PAGE = f"source-{fake_site.SOURCE}.html"
+EVERY = (*PAGES, *CLAIM_PAGES, SOURCE_PAGE)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
         publish(fake_site.content(), tmp_path)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 @pytest.mark.parametrize("which", ["site", "hostile"])
 def test_pages_parse_strictly_and_carry_the_policy(page, which, request):
     tree = _parsed(request.getfixturevalue(which) / page)
@@ -73,12 +77,12 @@ def test_pages_parse_strictly_and_carry_the_policy(page, which, request):
     )
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_every_page_says_what_all_results_are_conditional_on(site, page):
     assert wording.CONDITION in (site / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_headings_are_in_order_and_ids_unique(site, page):
     tree = _parsed(site / page)
     heading = re.compile(rf"{re.escape(HTML)}h[1-6]")
@@ -90,7 +94,7 @@ def test_headings_are_in_order_and_ids_unique(site, page):
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY)
 def test_no_code_stands_in_a_page_and_nothing_is_loaded_from_elsewhere(hostile, page):
     tree = _parsed(hostile / page)
     for script in _all(tree, "script"):
@@ -107,7 +111,7 @@ def test_no_code_stands_in_a_page_and_nothing_is_loaded_from_elsewhere(hostile, 
 
 
 def test_hostile_words_are_shown_and_never_run(hostile):
-    for page in PAGES:
+    for page in EVERY:
         text = (hostile / page).read_text(encoding="utf-8")
         assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in (hostile / "index.html").read_text(encoding="utf-8")
@@ -170,8 +174,11 @@ def test_findings_without_a_number_are_refused(tmp_path):
 
 
 def test_links_between_files_resolve(site):
-    ids = {page: {n.get("id") for n in _parsed(site / page).iter() if n.get("id")} for page in PAGES}
-    for page in PAGES:
+    ids = {page: {n.get("id") for n in _parsed(site / page).iter() if n.get("id")} for page in EVERY}
+    assert set(EVERY) == {path.name for path in site.glob("*.html")}
+    for page in EVERY:
+        for image in [*_all(_parsed(site / page), "img"), *_all(_parsed(site / page), "source")]:
+            assert (site / (image.get("src") or image.get("srcset"))).is_file()
         for link in [*_all(_parsed(site / page), "a"), *_all(_parsed(site / page), "link")]:
             target, fragment = urldefrag(link.get("href"))
             if target.startswith(("https:", "http:", "data:")):
@@ -180,17 +187,114 @@ def test_links_between_files_resolve(site):
             assert not fragment or fragment in ids[target or page], link.get("href")
 
 
-def test_a_verdict_stands_with_its_interval_its_n_and_its_threshold(site):
-    claims = _all(_parsed(site / "index.html"), "li")
-    first = next(" ".join("".join(li.itertext()).split()) for li in claims if li.get("id") == "claim-C6")
+def _words(node):
+    return " ".join("".join(node.itertext()).split())
+
+
+def _main(page):
+    return _words(_all(_parsed(page), "main")[0])
+
+
+def test_the_front_page_tells_of_each_claim_its_verdict_a_sentence_and_an_interval(site):
+    cards = {li.get("id"): li for li in _all(_parsed(site / "index.html"), "li") if li.get("id")}
+    assert list(cards) == ["claim-C6", "claim-C4a", "claim-C4"]
+    first = _words(cards["claim-C6"])
     assert first.startswith("supported C6 The first few years")
+    assert "Of 2 primary results: 2 on the claim’s side of the threshold." in first
     assert "0.21 (95 % interval 0.041–0.36; n = 46, 22 groups); threshold 0.5" in first
-    assert "Threshold of 2001-02-03 (prospective: written down before the result was seen)." in first
-    assert "Few series are independent of one another." in first
+    assert "No result is held that could test it." in _words(cards["claim-C4"])
+    for li, page in zip(cards.values(), CLAIM_PAGES, strict=True):
+        assert page in [a.get("href") for a in _all(li, "a")]
+        assert not _all(li, "figure")
+
+
+def test_a_claims_page_says_all_that_it_rests_on(site):
+    words = _main(site / "claim-c6.html")
+    for part in (
+        "The first few years of a medium show little of its ultimate shape.",
+        "supported",
+        "Information at ages 3 and 5 is under one half.",
+        "Threshold of 2001-02-03 (prospective: written down before the result was seen).",
+        "2001-02-04: the age was named",
+        "0.21 (95 % interval 0.041–0.36; n = 46, 22 groups); threshold 0.5: the interval is on the claim’s side",
+        "household shares, pooled: for the claim",
+        "without television",
+        "Verdict since the vintage of 2022-06-21.",
+        "Before: undecided, from the vintage of 2019-07-27.",
+        "Few series are independent of one another.",
+        "Series of media that failed.",
+    ):
+        assert part in words, part
+    links = [a.get("href") for a in _all(_parsed(site / "claim-c6.html"), "a")]
+    assert f"{SOURCE_PAGE}#capture-{fake_site.SOURCE}.40.2022-06-21.23.01234567" in links
+    # A capture that is no longer held is named, and leads nowhere.
+    assert "gone@2001-01-01#00000000" in words
+    assert not [href for href in links if "gone" in href]
+
+
+def test_a_figure_stands_in_full_on_one_page_and_as_a_picture_where_else_it_is_evidence(site):
+    whole = {page: [f.get("id") for f in _all(_parsed(site / page), "figure") if f.get("id")] for page in EVERY}
+    ids = [name for names in whole.values() for name in names]
+    assert sorted(ids) == sorted(f"figure-{block.id}" for block in fake_site.content().figures)
+    assert whole["claim-c6.html"] == ["figure-errors-of-claims"]
+    assert whole["claims.html"] == ["figure-errors-of-none"]
+    assert whole["claim-c4a.html"] == []
+    (shown,) = _all(_parsed(site / "claim-c4a.html"), "figure")
+    assert {a.get("href") for a in _all(shown, "a")} == {"claim-c6.html#figure-errors-of-claims"}
+    (image,) = _all(shown, "img")
+    assert (image.get("src"), image.get("alt")) == (
+        "pictures/errors-of-claims.svg",
+        "Invented errors that fall with age.",
+    )
+
+
+def test_a_picture_stands_alone(site, hostile):
+    for block in fake_site.content().figures:
+        for name in (f"{block.id}.svg", f"{block.id}-narrow.svg"):
+            root = ElementTree.parse(site / "pictures" / name).getroot()
+            assert root.tag == "{http://www.w3.org/2000/svg}svg"
+            assert "prefers-color-scheme: dark" in root.find("{http://www.w3.org/2000/svg}style").text
+            tags = {node.tag.split("}")[1] for node in ElementTree.parse(hostile / "pictures" / name).iter()}
+            assert "script" not in tags
+
+
+def test_from_a_figure_to_the_capture_of_an_observation_in_three_clicks(site):
+    figure = next(
+        f for f in _all(_parsed(site / "claim-c6.html"), "figure") if f.get("id") == "figure-errors-of-claims"
+    )
+    first = [a.get("href") for a in _all(figure, "a") if "#series-" in a.get("href")]
+    assert len(first) == 1
+    assert "not/held/here" in _words(figure)
+    page, fragment = urldefrag(first[0])
+    tree = _parsed(site / page)
+    series = next(node for node in tree.iter() if node.get("id") == fragment)
+    assert _words(series).endswith("2019-07-27 1921: 1; 1923: 0.000079 2022-06-21 1922: 2.125")
+    second = {a.get("href") for a in _all(series, "a")}
+    rows = {f"#{row.get('id')}": _words(row) for row in _all(tree, "tr") if row.get("id")}
+    assert second == set(rows)
+    assert all("0123456789abcdef" * 4 in words for words in rows.values())
+    assert "96.6 [carried forward]" in _main(site / page)
+
+
+def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_never_shown(tmp_path):
+    content = fake_site.content()
+    closed = [{**content.sources[0], "redistribute": False}]
+    shut = dataclasses.replace(content, sources=closed, figures=())
+    with pytest.raises(ContentError, match=r"evidence: rows of .* may not be passed on"):
+        publish(shut, tmp_path / "site")
+    publish(dataclasses.replace(shut, evidence=content.evidence.clear()), tmp_path / "site")
+    assert "Its rows may not be passed on, so none stands here." in _main(tmp_path / "site" / SOURCE_PAGE)
+
+
+def test_how_ripe_todays_media_are(site):
+    words = _main(site / "index.html")
+    assert "Social media, 17 years after launch 0.81 of 1 (95 % interval 0.70–0.90); readable from 2012" in words
+    assert "Podcasts . Held: no verified launch year" not in words
+    assert "Podcasts Held: no verified launch year: no ripeness." in words
 
 
 def test_sources_show_where_each_vintage_came_from(site):
-    words = " ".join("".join(_parsed(site / "sources.html").itertext()).split())
+    words = _main(site / SOURCE_PAGE)
     for part in (
         "CC BY 4.0",
         "https://example.org/files/households.csv",
@@ -221,19 +325,53 @@ def _with_claim(**changes):
     return dataclasses.replace(content, claims=[{**content.claims[0], **changes}])
 
 
+def _with_ids(*ids):
+    content = fake_site.content()
+    claims = [{**content.claims[0], "id": name} for name in ids]
+    return dataclasses.replace(content, claims=claims, figures=content.figures[:1])
+
+
+def _elsewhere():
+    return fake_site.evidence().with_columns(source=pl.lit("elsewhere"))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (_with_figure(id="../escape"), "an id is lower-case letters"),
         (_with_figure(source_ids=["elsewhere"]), "elsewhere"),
         (_with_figure(page="nowhere.html"), "no page nowhere.html"),
+        (_with_figure(claims=["C6", "C99"]), "claims ['C99'] are not among those decided; run `longwave run`"),
+        (_with_ids("C6", "c6"), "the page of a claim claim-c6.html: given twice: ids must differ in more than case"),
+        (_with_ids("C6", ""), "a claim has an empty id"),
+        (
+            dataclasses.replace(fake_site.content(), evidence=pl.DataFrame({"source": ["x"]})),
+            "evidence: no column series",
+        ),
+        (dataclasses.replace(fake_site.content(), evidence=_elsewhere()), "evidence: sources ['elsewhere']"),
+        (dataclasses.replace(fake_site.content(), clock=[{"medium": "social"}]), "clock, medium social: no 'title'"),
         (_closed(), "may not be passed on"),
         (_with_claim(verdict="true"), "verdict 'true'"),
         (_with_claim(by=[{"panel": "x"}]), "no 'estimate'"),
         (dataclasses.replace(fake_site.content(), sources=fake_site.sources("x") * 2), "given twice"),
         (dataclasses.replace(fake_site.content(), release={"version": "1"}), "no 'newest_vintage'"),
     ],
-    ids=["id", "source", "page", "closed", "verdict", "by", "twice", "release"],
+    ids=[
+        "id",
+        "source",
+        "page",
+        "claims",
+        "case",
+        "empty",
+        "columns",
+        "evidence",
+        "clock",
+        "closed",
+        "verdict",
+        "by",
+        "twice",
+        "release",
+    ],
 )
 def test_content_that_cannot_be_published_is_refused_before_anything_is_written(content, words, tmp_path):
     with pytest.raises(ContentError, match=re.escape(words)):

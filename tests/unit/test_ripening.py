@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from longwave.models.panels import ADOPTION_COLUMNS
 from longwave.pipelines import ripening
+from longwave.pipelines.blocks_fans import ripeness_clock
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
 from longwave.reports.figures import fans
 
@@ -96,6 +97,18 @@ def test_a_verified_launch_gives_ripeness_and_an_unverified_one_none(found):
     assert found.filter(pl.col("subject") == "social", pl.col("measure") == "readable_year").is_empty()
 
 
+def test_the_clock_tells_of_the_least_ripe_first_and_of_what_is_not_known(found):
+    clock = ripeness_clock(found.cast({"k": pl.Int32, "horizon": pl.Int32}))
+    assert [medium["medium"] for medium in clock] == ["tablet", "social"]
+    tablet, social = clock
+    assert tablet["age"] == 7
+    assert 0 < tablet["known"] < 1
+    assert tablet["interval"][0] <= tablet["known"] <= tablet["interval"][1]
+    assert (social["age"], social["known"], social["readable"]) == (None, None, None)
+    assert social["note"] == "no verified launch year: no ripeness"
+    assert ripeness_clock(found.clear()) == []
+
+
 def test_the_readable_year_counts_from_the_launch_or_is_not_reached(found):
     year = only(found, subject="tablet", measure="readable_year")
     curve = found.filter(
@@ -141,7 +154,7 @@ def test_the_figures_say_what_was_found(rows, found):
     assert {"information-by-age", "then-and-after", "todays-media", "error-by-age", "target-ages"} <= set(made)
     assert "About ten years on, radio and social media lay within" in made["then-and-after"].figure.layout.title.text
     assert "Social media: no verified launch year" in made["todays-media"].note
-    assert made["then-and-after"].page == "index.html"
+    assert made["then-and-after"].page == "ripeness.html"
     assert made["todays-media"].page == "ripeness.html"
     hidden = ripeness_blocks(found.cast(columns), points, set())
     assert {"then-and-after", "todays-media"} & {block.id for block in hidden} == set()

@@ -1,0 +1,157 @@
+"""Which page shows what: the fixed pages, one for every claim, one for every source.
+
+A figure stands in full on one page (`content.page_of`); on the page of every other claim whose evidence it is stands its
+static picture, which leads there. Navigation names the fixed pages; a claim's page is found under Claims, a source's
+under Sources.
+
+Belongs here: what a template is given. Not here: words (`wording.py`, `evidence.py`), files (`site.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from longwave.reports import evidence, palette, places, wording
+from longwave.reports.content import PAGES, FigureBlock, SiteContent, page_of
+
+Views = Mapping[str, Mapping[str, Any]]
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "base-uri 'none'"
+)
+
+
+def render(content: SiteContent, views: Views) -> dict[str, str]:
+    """Return the HTML pages by file name.
+
+    Args:
+        content: what the site says, checked.
+        views: what a page shows of each figure, by id.
+
+    """
+    environment = _environment()
+    shared = _shared(content)
+    return {
+        **_fixed(environment, content, views, shared),
+        **_of_claims(environment, content, views, shared),
+        **_of_sources(environment, content, views, shared),
+    }
+
+
+def _shared(content: SiteContent) -> dict[str, Any]:
+    """Return what every page may name."""
+    sources = [wording.source_view(source) for source in content.sources]
+    captures = {
+        str(vintage["capture"]): f"{source['page']}#{places.capture_anchor(str(vintage['capture']))}"
+        for source in sources
+        for vintage in source["vintages"]
+    }
+    return {
+        "content": content,
+        "release": content.release,
+        "condition": wording.CONDITION,
+        "csp": CSP,
+        "pages": PAGES,
+        "sources": sources,
+        "n_captures": len(captures),
+        "n_held": sum(bool(source["vintages"]) for source in sources),
+        "source_by_id": {str(source["source"]): source for source in sources},
+        "series_pages": evidence.series_pages(content.evidence),
+        "series_names": evidence.series_names(content.evidence),
+        "capture_pages": captures,
+        "lede": [part.strip() for part in content.lede.split("\n\n") if part.strip()],
+        "claims": [wording.claim_view(claim, captures) for claim in content.claims],
+        "clock": [wording.clock_view(medium) for medium in content.clock],
+    }
+
+
+def _fixed(
+    environment: jinja2.Environment, content: SiteContent, views: Views, shared: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the pages that are always there."""
+    return {
+        page: environment.get_template(f"{page}.j2").render(
+            shared, page=page, under=page, page_title=title, sections=_sections(content.figures, views, page)
+        )
+        for page, title in PAGES.items()
+    }
+
+
+def _of_claims(
+    environment: jinja2.Environment, content: SiteContent, views: Views, shared: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return each claim's page, in the order of the registry, with its neighbours."""
+    template = environment.get_template("claim.html.j2")
+    claims: Sequence[Mapping[str, Any]] = shared["claims"]
+    made = {}
+    for at, claim in enumerate(claims):
+        page = claim["page"]
+        elsewhere = [b for b in content.figures if claim["id"] in b.claims and page_of(b) != page]
+        made[page] = template.render(
+            shared,
+            page=page,
+            under=places.REGISTER,
+            page_title=f"{claim['id']}: {claim['claim']}",
+            claim=claim,
+            sections=_sections(content.figures, views, page),
+            elsewhere=[views[block.id] for block in elsewhere],
+            before=claims[at - 1] if at else None,
+            after=claims[at + 1] if at + 1 < len(claims) else None,
+        )
+    return made
+
+
+def _of_sources(
+    environment: jinja2.Environment, content: SiteContent, views: Views, shared: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return each source's page: its captures, and its series with the values that stand."""
+    template = environment.get_template("source.html.j2")
+    made = {}
+    for source in shared["sources"]:
+        vintages = {str(vintage["capture"]): str(vintage["vintage"]) for vintage in source["vintages"]}
+        made[source["page"]] = template.render(
+            shared,
+            page=source["page"],
+            under=places.CATALOGUE,
+            page_title=source["title"],
+            source=source,
+            drawn=[views[block.id] for block in content.figures if source["source"] in block.source_ids],
+            measures=evidence.measures(content.evidence, str(source["source"]), vintages),
+        )
+    return made
+
+
+def _sections(figures: Sequence[FigureBlock], views: Views, page: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the figures of one page under their headings."""
+    own = [block for block in figures if page_of(block) == page]
+    return [(heading, [views[block.id] for block in blocks]) for heading, blocks in wording.sections(own)]
+
+
+def _environment() -> jinja2.Environment:
+    """Return the templates' environment: everything escaped, nothing undefined passes."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        integer=palette.integer,
+        size=palette.size,
+        anchor=places.anchor,
+        capture_anchor=places.capture_anchor,
+        picture=places.picture,
+        address=wording.address,
+    )
+    return environment
+
+
+def _template(name: str) -> str:
+    """Return a template's text."""
+    return (files("longwave.reports") / "templates" / name).read_text(encoding="utf-8")

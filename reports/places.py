@@ -1,0 +1,54 @@
+"""Where things stand on the site: names of files and anchors, so that whoever links and whoever writes agree.
+
+Belongs here: addresses within the site. Not here: what stands at them.
+"""
+
+from __future__ import annotations
+
+import re
+
+REGISTER = "claims.html"
+CATALOGUE = "sources.html"
+
+
+def anchor(name: str) -> str:
+    """Return a name as an anchor: letters, digits, "-" and "_" stay, others become their code points.
+
+    Raises:
+        ValueError: the name is empty.
+
+    """
+    safe = re.sub(r"[^A-Za-z0-9_-]", lambda m: f".{ord(m.group()):x}.", name)
+    if not safe:
+        raise ValueError("a source, series or claim has an empty id; give it one")
+    return safe
+
+
+def claim_page(claim: str) -> str:
+    """Return the file of a claim's own page; ids that differ in case alone would share one."""
+    return f"claim-{anchor(claim).lower()}.html"
+
+
+def source_page(source: str) -> str:
+    """Return the file of a source's own page."""
+    return f"source-{anchor(source).lower()}.html"
+
+
+def series_anchor(series: str) -> str:
+    """Return the place of a series on its source's page."""
+    return f"series-{anchor(series)}"
+
+
+def capture_anchor(capture: str) -> str:
+    """Return the place of a capture on its source's page."""
+    return f"capture-{anchor(capture)}"
+
+
+def figure_anchor(figure: str) -> str:
+    """Return the place of a figure on the page where it stands in full."""
+    return f"figure-{figure}"
+
+
+def picture(figure: str, form: str = "wide") -> str:
+    """Return the file of a figure's static picture; ``form``: wide or narrow."""
+    return f"pictures/{figure}.svg" if form == "wide" else f"pictures/{figure}-{form}.svg"

@@ -1,0 +1,103 @@
+"""The site of a real run: a page a claim and a source, every link answered, light enough, each number led to its bytes."""
+
+import gzip
+import json
+import re
+from html import unescape
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from longwave.models.claims import load_registry
+from longwave.reports import places
+from longwave.reports.content import PAGES
+
+FRONT = 300_000
+PAGE_GZIPPED = 2_500_000
+SITE = 30_000_000
+LINK = re.compile(r'<a\s[^>]*?href="([^"]*)"|<(?:img|link|script|source)\s[^>]*?(?:src|href|srcset)="([^"]*)"')
+ANCHOR = re.compile(r'\sid="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def pages(full_home):
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(full_home.site.glob("*.html"))}
+
+
+@pytest.fixture(scope="module")
+def links(pages):
+    """What each page leads to: address without what stands after it, and the anchor."""
+    found = {}
+    for page, text in pages.items():
+        hrefs = {unescape(a or b) for a, b in LINK.findall(text)}
+        found[page] = {urldefrag(href) for href in hrefs if not href.startswith(("http:", "https:", "data:"))}
+    return found
+
+
+def test_every_claim_and_every_source_has_a_page_and_nothing_else_has(full_home, pages, query):
+    claims = [places.claim_page(claim["id"]) for claim in load_registry()["claims"]]
+    sources = [places.source_page(row["source"]) for row in query(full_home.home, "select source from sources")]
+    assert set(pages) == {*PAGES, *claims, *sources}
+    assert len(pages) == len(PAGES) + len(claims) + len(sources)
+    for page in claims:
+        assert f'href="{page}"' in pages["index.html"]
+        assert f'href="{page}"' in pages["claims.html"]
+
+
+def test_every_link_within_the_site_is_answered(full_home, pages, links):
+    anchors = {page: set(ANCHOR.findall(text)) for page, text in pages.items()}
+    lost = [
+        (page, target, fragment)
+        for page, own in links.items()
+        for target, fragment in own
+        if (target and not (full_home.site / unquote(target)).is_file())
+        or (fragment and unquote(fragment) not in anchors[target or page])
+    ]
+    assert lost == []
+    assert sum(len(own) for own in links.values()) > 1000
+
+
+def test_ids_are_unique_on_every_page(pages):
+    repeated = {page: len(ids) - len(set(ids)) for page, ids in ((p, ANCHOR.findall(t)) for p, t in pages.items())}
+    assert {page: n for page, n in repeated.items() if n} == {}
+
+
+def test_the_front_page_and_every_other_are_light(full_home, pages):
+    assert len(pages["index.html"].encode()) < FRONT
+    heavy = {page: len(gzip.compress(text.encode(), 6)) for page, text in pages.items()}
+    assert {page: size for page, size in heavy.items() if size >= PAGE_GZIPPED} == {}
+    files = [path for path in full_home.site.rglob("*") if path.is_file()]
+    data = full_home.site / "data"
+    assert sum(path.stat().st_size for path in files if not path.is_relative_to(data)) < SITE
+
+
+def test_every_claim_that_rests_on_captures_leads_to_each_of_them(full_home, links):
+    claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
+    for claim in claims:
+        captures = {capture for row in claim["by"] for capture in row["captures"]}
+        named = {fragment for _, fragment in links[places.claim_page(claim["id"])]}
+        assert {places.capture_anchor(capture) for capture in captures} <= named, claim["id"]
+
+
+def test_the_adoption_figure_leads_to_its_series_and_they_to_their_captures(full_home, pages, query):
+    shown = re.search(r'<figure[^>]*id="figure-adoption-age".*?</figure>', pages["index.html"], re.S).group()
+    series = {urldefrag(href) for href, _ in LINK.findall(shown) if "#series-" in href}
+    assert len(series) >= 4
+    for page, fragment in series:
+        part = re.search(rf'<div id="{re.escape(fragment)}">.*?</div>', pages[page], re.S).group()
+        leads = [href for href, _ in LINK.findall(part)]
+        assert leads
+        for href in leads:
+            row = re.search(rf'<tr id="{re.escape(href[1:])}">.*?</tr>', pages[page], re.S).group()
+            assert re.search(r"\b[0-9a-f]{64}\b", row)
+            assert "<td" in row
+
+
+def test_the_values_shown_are_those_that_stand(full_home, pages, query):
+    sql = (
+        "select s.source, count(*) n from observation_versions v join series s using (series) "
+        "join sources o using (source) where o.redistribute and v.known_to = 'infinity' group by 1"
+    )
+    shown = re.compile(r'<p><a href="#capture-[^"]*">[^<]*</a> ([^<]*)</p>')
+    for row in query(full_home.home, sql):
+        texts = shown.findall(pages[places.source_page(row["source"])])
+        assert sum(text.count("; ") + 1 for text in texts) == row["n"], row["source"]

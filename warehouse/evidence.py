@@ -1,0 +1,30 @@
+"""From a series to its observations and from each to the capture that first said it: what a reader follows back.
+
+Only sources whose rows may be passed on are told of here.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+_STANDING = """
+SELECT s.source, s.series, s.measure, s.medium, s.metric, s.unit, s.adopter, s.code,
+       CASE v.period_kind WHEN 'year' THEN strftime(v.period_start, '%Y') WHEN 'month' THEN strftime(v.period_start, '%Y-%m')
+            ELSE strftime(v.period_start, '%Y-%m-%d') END AS period, v.value, v.served_flag AS flag, v.capture
+FROM observation_versions v JOIN series s USING (series) JOIN sources o USING (source)
+WHERE o.redistribute AND v.known_to = 'infinity'
+ORDER BY s.source, s.measure, s.adopter, s.series, v.period_start, v.period_kind
+"""
+
+
+def standing_values(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Every value that stands now, with the capture that first said it.
+
+    Returns:
+        source, series, measure, medium, metric, unit, adopter, code, period (the year, month or first day, as text), value,
+        flag (`carried_forward`: not an observation; else null), capture; by source, measure, adopter and period.
+
+    """
+    frame: pl.DataFrame = con.sql(_STANDING).pl()
+    return frame
