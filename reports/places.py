@@ -9,6 +9,7 @@ import re
 
 REGISTER = "claims.html"
 CATALOGUE = "sources.html"
+FEED = "verdicts.atom"
 
 
 def anchor(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from longwave.reports import palette, places, svg, wording
 from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check, page_of
+from longwave.reports.feed import atom
 from longwave.reports.figures import base
 from longwave.reports.pages import CSP, render
 from markupsafe import Markup
@@ -39,6 +40,7 @@ def publish(content: SiteContent, out: Path) -> list[Path]:
         **render(content, views),
         **_pictures(views),
         "findings.json": _findings(content),
+        places.FEED: atom(content.claims, content.question, str(content.release["newest_vintage"])),
         "site.css": palette.style_tokens() + _static("site.css"),
         "site.js": _static("site.js"),
         "plotly.min.js": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),

@@ -293,6 +293,23 @@ def test_how_ripe_todays_media_are(site):
     assert "Podcasts Held: no verified launch year: no ripeness." in words
 
 
+def test_the_feed_has_an_entry_a_verdict_dated_by_its_vintage(site, hostile):
+    names = {"a": "http://www.w3.org/2005/Atom"}
+    root = ElementTree.parse(site / "verdicts.atom").getroot()
+    entries = [
+        (e.findtext("a:title", "", names), e.findtext("a:updated", "", names)) for e in root.findall("a:entry", names)
+    ]
+    assert entries == [
+        ("C6: supported, before: undecided", "2022-06-21T00:00:00Z"),
+        ("C4a: undecided", "2022-06-21T00:00:00Z"),
+        ("C6: undecided", "2019-07-27T00:00:00Z"),
+    ]
+    assert len({e.findtext("a:id", "", names) for e in root.iter()}) > 3
+    assert root.findtext("a:updated", "", names) == "2022-06-21T00:00:00Z"
+    assert {link.get("href") for link in root.findall("a:entry/a:link", names)} == {"claim-c6.html", "claim-c4a.html"}
+    assert fake_site.HOSTILE in ElementTree.parse(hostile / "verdicts.atom").getroot().findtext("a:title", "", names)
+
+
 def test_sources_show_where_each_vintage_came_from(site):
     words = _main(site / SOURCE_PAGE)
     for part in (
