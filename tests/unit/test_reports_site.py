@@ -208,6 +208,28 @@ def test_the_front_page_tells_of_each_claim_its_verdict_a_sentence_and_an_interv
         assert not _all(li, "figure")
 
 
+def test_a_card_shows_first_the_results_that_lie_on_a_side_either_side_alike():
+    row = fake_site.claims("x")[0]["by"][0]
+    holds = {"first": None, "second": False, "third": None, "fourth": True, "fifth": None}
+    by = [{**row, "panel": panel, "holds": side} for panel, side in holds.items()]
+    by[0]["estimate"] = None
+    view = wording.claim_view({**fake_site.claims("x")[0], "by": by})
+    assert [shown["panel"] for shown in view["card"]] == ["second", "fourth", "third"]
+    assert view["more"] == 2
+    assert [shown["panel"] for shown in view["results"]] == list(holds)
+    assert view["tally"] == (
+        "Of 5 primary results: 1 on the claim’s side of the threshold, 1 on the other side, 3 that do not decide it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "words"), [(True, "lies on the claim’s side"), (False, "other side"), (None, "not decide")]
+)
+def test_one_result_is_told_in_one_sentence(side, words):
+    row = {**fake_site.claims("x")[0]["by"][0], "holds": side}
+    assert words in wording.claim_view({**fake_site.claims("x")[0], "by": [row]})["tally"]
+
+
 def test_a_claims_page_says_all_that_it_rests_on(site):
     words = _main(site / "claim-c6.html")
     for part in (
