@@ -7,13 +7,16 @@ in, marked `first_1_percent`. Counts are put on a common footing: things per 100
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 from longwave.warehouse.tidy import UNITS
 from longwave.warehouse.views import LEFT_TRUNCATED_OVER
 from longwave.warehouse.world import load_fact
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)

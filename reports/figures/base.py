@@ -334,7 +334,7 @@ def on_page(fig: go.Figure, *, narrow: bool = False) -> go.Figure:
     patch = {
         "height": low if narrow else wide,
         "margin.t": meta.get("top", 16),
-        **(meta.get("narrow") if narrow else {}),
+        **(meta.get("narrow", {}) if narrow else {}),
     }
     for dotted, value in patch.items():
         *path, last = dotted.split(".")
