@@ -23,7 +23,7 @@ from longwave.warehouse.errors import Refused
 from longwave.warehouse.founding_files import file_of, read_originals, read_source, write_originals
 from longwave.warehouse.founding_files import named as named_rows
 from longwave.warehouse.home import Home
-from longwave.warehouse.panels import adopters_frame, adoption_frame, freeze
+from longwave.warehouse.panels import adopters_frame, adoption_frame, freeze, left_out
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.tables import SCHEMA_VERSION
 from longwave.warehouse.tidy import content_digest
@@ -206,11 +206,21 @@ def add_rows(founding, source, measure, rows):
 ATLANTIS = [f",Atlantis,{year},{(year - 2000) * 3.5}," for year in range(2001, 2022)]
 
 
+# The main job for two sources alone: what follows from a name that no panel reads is the test below's.
+_OBSERVE = """
+import sys
+from longwave.pipelines.engine import run_job
+from longwave.pipelines.settings import Settings
+print(run_job(Settings().house(), "run", {}, sys.argv[1:]).changed)
+"""
+
+
 def test_an_unknown_name_without_a_code_is_kept_unmapped_and_warned_about(longwave, home_copy, founding, query):
     capture = add_rows(founding, SOURCE, "broadband", ATLANTIS)
-    result = longwave(["run"], home_copy, LONGWAVE_FOUNDING=founding)
+    program = (sys.executable, "-c", _OBSERVE)
+    result = longwave([SOURCE, "hccta"], home_copy, program=program, LONGWAVE_FOUNDING=founding)
     assert result.returncode == 0, result.stderr
-    assert " 1 changed" in result.stdout
+    assert result.stdout.strip() == f"['sources/{SOURCE}']"
     assert query(home_copy, "select adopter, adopter_kind, code, place from series where adopter = 'Atlantis'") == [
         {"adopter": "Atlantis", "adopter_kind": "unmapped", "code": None, "place": None}
     ]
@@ -247,7 +257,9 @@ def test_an_unknown_name_is_left_out_of_every_panel(home_copy, founding):
         held = con.execute("SELECT count(*) FROM observations WHERE adopter = 'Atlantis'").fetchall()
         freeze(con)
         after = {"adoption": adoption_frame(con), "internet": adopters_frame(con, "internet")}
+        unused = left_out(con)
     assert held == [(len(ATLANTIS),)]
+    assert [why for series, why in unused if "Atlantis" in series] == ["a name without a code"]
     assert after["adoption"].equals(before["adoption"])
     assert after["internet"].equals(before["internet"])
 
