@@ -89,6 +89,7 @@ def _outcomes(findings: pl.DataFrame) -> FigureBlock | None:
         unit="% (growth rate: points a year) per year of earlier opening",
         n=f"{palette.integer(primary['n'][0])} journals of {palette.integer(primary['n_clusters'][0])} publishers, "
         "those with one journal counted as one",
+        claims=("C4",),
         page=PAGE,
     )
 
@@ -187,6 +188,7 @@ def _specifications(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock
         unit="% per year of earlier opening",
         n=f"{frame.height} specifications",
         line_columns=("primary",),
+        claims=("C4",),
         page=PAGE,
     )
 
@@ -243,6 +245,7 @@ def _worlds(worlds: pl.DataFrame) -> FigureBlock | None:
         source_ids=[],
         unit="% per year of earlier opening",
         n=f"{palette.integer(each)} simulated panels a world",
+        claims=("C4",),
         page=PAGE,
     )
 
@@ -280,6 +283,7 @@ def _cohorts(findings: pl.DataFrame) -> FigureBlock | None:
         source_ids=ACCOUNTS_SOURCES,
         unit="rank correlation",
         n=f"{palette.integer(n)} journals",
+        claims=("C5",),
         page=PAGE,
     )
 

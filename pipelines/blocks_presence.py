@@ -96,6 +96,7 @@ def _standing(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | Non
         unit="percentile",
         n=f"{palette.integer(whole['n'])} journals of {palette.integer(whole['n_clusters'])} publishers",
         line_columns=("place", "part", "name"),
+        claims=("C1", "C9"),
         page=PAGE,
     )
 
@@ -149,6 +150,7 @@ def _correlations(findings: pl.DataFrame) -> FigureBlock | None:
         source_ids=[source for sources in PRESENCE_SOURCES.values() for source in sources],
         unit="rank correlation",
         n=f"{palette.integer(min(frame['n'].to_list()))} to {palette.integer(max(frame['n'].to_list()))} pairs",
+        claims=("C1", "C9"),
         page=PAGE,
     )
 
@@ -194,6 +196,7 @@ def _speed(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         source_ids=PANELS[SPEED_PANEL].sources(),
         unit="years",
         n=f"{found['n']} reference technologies",
+        claims=("C2",),
         page=PAGE,
     )
 
