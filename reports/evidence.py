@@ -11,6 +11,9 @@ from typing import Any
 import polars as pl
 from longwave.reports import palette, places
 
+# Over so many series of a measure, those of one value are lines under their capture: a part that folds for each would make
+# one page heavier than all others.
+MANY = 1000
 _MEASURE = ("measure", "metric", "unit")
 _SERIES = ("series", "medium", "adopter", "code")
 
@@ -36,8 +39,10 @@ def measures(evidence: pl.DataFrame, source: str, vintages: Mapping[str, str]) -
         vintages: the date of each of its captures, by id.
 
     Returns:
-        For each measure ``name``, ``title`` and ``series``; for each series ``anchor``, ``adopter``, ``code``, ``first`` and
-        ``last`` period, ``n`` values and ``said``: ``href``, ``vintage`` and ``text`` of each capture that first said some.
+        For each measure ``name``, ``title``, ``series`` and ``listed``; for each series ``anchor``, ``adopter``, ``code``,
+        ``first`` and ``last`` period, ``n`` values and ``said``: ``href``, ``vintage`` and ``text`` of each capture that first
+        said some. ``listed``, where a measure has more than ``MANY`` series: those of one value, not in ``series``, by capture:
+        its ``href`` and ``vintage``, and of each series ``anchor``, ``adopter``, ``code`` and ``text``.
 
     """
     own = _as_text(evidence.filter(pl.col("source") == source))
@@ -52,9 +57,22 @@ def measures(evidence: pl.DataFrame, source: str, vintages: Mapping[str, str]) -
         key = tuple(row[name] for name in _MEASURE)
         _add(found.setdefault(key, {}), row, vintages)
     return [
-        {"name": key[0], "title": _title(key, series.values()), "series": list(series.values())}
+        {"name": key[0], "title": _title(key, series.values()), **_folded_and_listed(list(series.values()))}
         for key, series in found.items()
     ]
+
+
+def _folded_and_listed(series: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Part the series of a measure: each folded by itself, or, where they are many, those of one value under its capture."""
+    if len(series) <= MANY:
+        return {"series": series, "listed": []}
+    listed: dict[str, dict[str, Any]] = {}
+    for own in series:
+        if own["n"] == 1:
+            (said,) = own["said"]
+            part = listed.setdefault(said["href"], {"href": said["href"], "vintage": said["vintage"], "series": []})
+            part["series"].append({**{name: own[name] for name in ("anchor", "adopter", "code")}, "text": said["text"]})
+    return {"series": [own for own in series if own["n"] > 1], "listed": list(listed.values())}
 
 
 def _as_text(rows: pl.DataFrame) -> pl.DataFrame:

@@ -90,3 +90,25 @@ def test_series_of_several_media_stand_under_one_measure_without_a_medium():
     (measure,) = evidence.measures(frame, "x", {})
     assert measure["title"] == "x, x"
     assert len(measure["series"]) == 2
+
+
+def test_where_a_measure_has_many_series_those_of_one_value_are_lines_under_their_capture(monkeypatch):
+    monkeypatch.setattr(evidence, "MANY", 2)
+    row = {**dict.fromkeys(EVIDENCE, "x"), "flag": None, "value": 1.0}
+    said = [
+        ("a", "2000", "x@1"),
+        ("a", "2001", "x@2"),
+        ("b", "2000", "x@1"),
+        ("c", "2001", "x@2"),
+        ("d", "2001", "x@2"),
+    ]
+    rows = [{**row, "series": name, "adopter": name, "period": year, "capture": at} for name, year, at in said]
+    frame = pl.DataFrame(rows, schema_overrides={"flag": pl.String})
+    (measure,) = evidence.measures(frame, "x", {"x@1": "first", "x@2": "second"})
+    assert [series["id"] for series in measure["series"]] == ["a"]
+    listed = [(part["vintage"], [(s["adopter"], s["text"]) for s in part["series"]]) for part in measure["listed"]]
+    assert listed == [("first", [("b", "2000: 1")]), ("second", [("c", "2001: 1"), ("d", "2001: 1")])]
+    monkeypatch.setattr(evidence, "MANY", 4)
+    (measure,) = evidence.measures(frame, "x", {})
+    assert [series["id"] for series in measure["series"]] == ["a", "b", "c", "d"]
+    assert measure["listed"] == []
