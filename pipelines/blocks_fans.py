@@ -140,6 +140,7 @@ def ripeness_clock(findings: pl.DataFrame) -> list[dict[str, Any]]:
             "medium": row["subject"],
             "title": YOUNG_TITLES[row["subject"]],
             "age": row["k"] if row["k"] >= 0 else None,
+            "target": TARGET_AGE,
             "known": row["estimate"],
             "interval": [row["lo"], row["hi"]],
             "level": row["level"],
@@ -170,11 +171,11 @@ def _ripe_words(rows: pl.DataFrame) -> str:
         if ripe.is_empty():
             continue
         row = ripe.row(0, named=True)
+        year = own.filter(pl.col("measure") == "readable_year")
+        when = "" if year.is_empty() else _readable_year(year.row(0, named=True))
         if row["estimate"] is None:
-            said.append(f"{title}: {row['note']}")
+            said.append(", ".join(part for part in (f"{title}: {row['note']}", when) if part))
             continue
-        year = own.filter(pl.col("measure") == "readable_year").row(0, named=True)
-        when = _readable_year(year)
         interval = palette.span(row["lo"], row["hi"])
         said.append(
             f"{title}: age {row['k']}, ripeness {palette.two_figures(row['estimate'])} ({interval}; {row['note']}), {when}"

@@ -236,7 +236,10 @@ def _today(rows: Rows, references: Histories, series: pl.DataFrame, result: Ripe
 def _add_ripe(
     rows: Rows, medium: str, launch: int | None, last: int, pooled: pl.DataFrame, sizes: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Ripeness at the age its figures reach, and the year from which a medium can be read."""
+    """Ripeness at the age its figures reach, and the year from which a medium can be read.
+
+    Figures that reach the target age show the level there: no share of it is left to know, so none is given.
+    """
     if launch is None or pooled.is_empty():
         why = "no verified launch year: no ripeness" if launch is None else "no pooled curve"
         rows.finding(medium, "ripeness", HEADLINE, n=0, unit=UNIT_INFORMATION, note=why)
@@ -245,18 +248,19 @@ def _add_ripe(
     row = pooled.filter(pl.col("age") == min(age, oldest)).row(0, named=True)
     n, n_clusters = sizes[row["age"]]
     note = f"its figures end in {last}"
-    if age > oldest:
-        note += f", at age {age}: the curve ends at age {oldest}"
-    ends = {"lo": row["information_mse_lo"], "hi": row["information_mse_hi"], "level": 0.95}
     size: dict[str, Any] = {"n": n, "n_clusters": n_clusters}
-    estimate = row["information_mse"]
+    ends = {"estimate": row["information_mse"], "lo": row["information_mse_lo"], "hi": row["information_mse_hi"]}
+    if age >= TARGET_AGE:
+        note, ends = f"its figures end in {last}, at age {age}: its level at age {TARGET_AGE} has been seen", {}
+    elif age > oldest:
+        note += f", at age {age}: the curve ends at age {oldest}"
     rows.finding(
         medium,
         "ripeness",
         HEADLINE,
         k=age,
         horizon=TARGET_AGE,
-        estimate=estimate,
+        level=0.95 if ends else None,
         unit=UNIT_INFORMATION,
         note=note,
         **ends,

@@ -52,7 +52,7 @@ SOURCE_KEYS = (
 VINTAGE_KEYS = ("capture", "vintage", "vintage_precision", "url", "size", "sha256", "rows", "reader_version", "kind")
 FACT_KEYS = ("medium", "place", "year", "event", "citation", "url", "status")
 EXCLUDED_KEYS = ("series", "source", "reason")
-CLOCK_KEYS = ("medium", "title", "age", "known", "interval", "level", "note", "readable")
+CLOCK_KEYS = ("medium", "title", "age", "target", "known", "interval", "level", "note", "readable")
 EVIDENCE = (
     "source",
     "series",
@@ -147,8 +147,9 @@ class SiteContent:
     ``medium``, ``metric``, ``unit``, ``adopter``, ``code``, ``period`` (text), ``value``, ``flag`` and ``capture``, which
     first said it; in the order in which it is shown.
 
-    ``clock``: today's media, dicts with ``medium``, ``title``, ``age`` (reached by the figures held, or None), ``known``
-    (the information at that age, or None), ``interval``, ``level``, ``note``, ``readable`` (from when it can be read, in words).
+    ``clock``: today's media, dicts with ``medium``, ``title``, ``age`` (reached by the figures held, or None),
+    ``target`` (the age whose level is to be known), ``known`` (the information on it at that age, or None), ``interval``,
+    ``level``, ``note``, ``readable`` (from when it can be read, in words).
 
     ``release``: ``version``, ``newest_vintage``, ``inputs_digest``, ``how_to_reproduce`` (commands, as text).
     ``methods``: pairs (heading, paragraphs), plain text.

@@ -245,6 +245,7 @@ def clock_view(medium: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": medium["title"],
         "age": medium["age"],
+        "target": medium["target"],
         "known": palette.two_figures(medium["known"]) if medium["known"] is not None else "",
         "interval": _interval(level, low, high),
         "note": str(medium["note"] or ""),

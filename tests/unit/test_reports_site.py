@@ -310,7 +310,9 @@ def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_
 
 def test_how_ripe_todays_media_are(site):
     words = _main(site / "index.html")
-    assert "Social media, 17 years after launch 0.81 of 1 (95 % interval 0.70–0.90); readable from 2012" in words
+    assert "Social media, 17 years after launch in the figures held 0.81 of 1 (95 % interval 0.70–0.90); readable from 2012" in words
+    assert "this much was known of other media at the age" in words
+    assert "Smartphones, 25 years after launch in the figures held Readable from 2005. Held: seen." in words
     assert "Podcasts . Held: no verified launch year" not in words
     assert "Podcasts Held: no verified launch year: no ripeness." in words
 

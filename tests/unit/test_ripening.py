@@ -9,6 +9,7 @@ from longwave.models.panels import ADOPTION_COLUMNS
 from longwave.pipelines import ripening
 from longwave.pipelines.blocks_fans import ripeness_clock
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
+from longwave.pipelines.find import Rows
 from longwave.reports.figures import fans
 
 TABLET, SOCIAL = ripening.YOUNG["tablet"], ripening.YOUNG["social"]
@@ -97,11 +98,26 @@ def test_a_verified_launch_gives_ripeness_and_an_unverified_one_none(found):
     assert found.filter(pl.col("subject") == "social", pl.col("measure") == "readable_year").is_empty()
 
 
+@pytest.mark.parametrize(("last", "known"), [(2009, True), (2016, True), (2017, False), (2019, False)])
+def test_figures_that_reach_the_target_age_leave_no_share_to_know(last, known):
+    rows = Rows()
+    curve = {"information_mse": 0.95, "information_mse_lo": 0.91, "information_mse_hi": 0.97}
+    pooled = pl.DataFrame([{"age": age, **curve} for age in range(16)])
+    ripening._add_ripe(rows, "social", 1997, last, pooled, dict.fromkeys(range(16), (9, 5)))
+    ripe, year = pl.DataFrame(rows.findings, infer_schema_length=None).to_dicts()
+    assert (ripe["estimate"], ripe["lo"], ripe["hi"], ripe["level"]) == (
+        (0.95, 0.91, 0.97, 0.95) if known else (None,) * 4
+    )
+    assert ("its level at age 20 has been seen" in ripe["note"]) is not known
+    assert ("the curve ends at age 15" in ripe["note"]) is (last == 2016)
+    assert year["estimate"] is not None
+
+
 def test_the_clock_tells_of_the_least_ripe_first_and_of_what_is_not_known(found):
     clock = ripeness_clock(found.cast({"k": pl.Int32, "horizon": pl.Int32}))
     assert [medium["medium"] for medium in clock] == ["tablet", "social"]
     tablet, social = clock
-    assert tablet["age"] == 7
+    assert (tablet["age"], tablet["target"]) == (7, ripening.TARGET_AGE)
     assert 0 < tablet["known"] < 1
     assert tablet["interval"][0] <= tablet["known"] <= tablet["interval"][1]
     assert (social["age"], social["known"], social["readable"]) == (None, None, None)
