@@ -128,19 +128,27 @@ def _deciding_first(rows: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say in a sentence how many primary results lie on which side."""
-    sides = [row["holds"] for row in rows]
+    """Say in a sentence how many primary results lie on which side, and of how many it is the estimate alone that does."""
     if not rows:
         return "No result is held that could test it."
     if len(rows) == 1:
         where = {True: "lies on the claim’s side of its threshold", False: "lies on the other side of its threshold"}
-        return f"The one primary result {where.get(sides[0], 'does not decide it')}."
+        return f"The one primary result {where.get(rows[0]['holds'], 'does not decide it')}."
+    signs = [row["holds"] for row in rows if row.get("sign_only")]
+    said = [f"Of {len(rows)} primary results: {_sides([row['holds'] for row in rows if not row.get('sign_only')])}."]
+    if signs:
+        said.append(f"Of {len(signs)} the estimate alone counts: {_sides(signs)}.")
+    return " ".join(said)
+
+
+def _sides(sides: Sequence[bool | None]) -> str:
+    """Say how many of several lie on which side."""
     counts = (
         (sides.count(True), "on the claim’s side of the threshold"),
         (sides.count(False), "on the other side"),
-        (sides.count(None), "that do not decide it"),
+        (sides.count(None), "that does not decide it" if sides.count(None) == 1 else "that do not decide it"),
     )
-    return f"Of {len(rows)} primary results: {', '.join(f'{n} {words}' for n, words in counts if n)}."
+    return ", ".join(f"{n} {words}" for n, words in counts if n)
 
 
 def _panel_states(claim: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -221,7 +229,7 @@ def _threshold(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return " to ".join(_threshold(part) for part in value)
+        return " to ".join(dict.fromkeys(_threshold(part) for part in value))
     return palette.exact(float(value)) if isinstance(value, int | float) else str(value)
 
 

@@ -222,6 +222,22 @@ def test_a_card_shows_first_the_results_that_lie_on_a_side_either_side_alike():
     )
 
 
+def test_a_result_whose_estimate_alone_counts_is_not_told_as_one_whose_interval_does():
+    row = fake_site.claims("x")[0]["by"][0]
+    sides = [(True, False), (None, False), (True, True), (False, True)]
+    by = [{**row, "holds": holds, "sign_only": sign} for holds, sign in sides]
+    assert wording.claim_view({**fake_site.claims("x")[0], "by": by})["tally"] == (
+        "Of 4 primary results: 1 on the claim’s side of the threshold, 1 that does not decide it. "
+        "Of 2 the estimate alone counts: 1 on the claim’s side of the threshold, 1 on the other side."
+    )
+
+
+@pytest.mark.parametrize(("threshold", "words"), [([1.0, 1.0], "1"), ([1, 2], "1 to 2"), ([-0.1, 0.1], "−0.1 to 0.1")])
+def test_a_range_of_one_number_is_that_number(threshold, words):
+    row = {**fake_site.claims("x")[0]["by"][0], "threshold": threshold}
+    assert wording.result_view(row)["threshold"] == words
+
+
 @pytest.mark.parametrize(
     ("side", "words"), [(True, "lies on the claim’s side"), (False, "other side"), (None, "not decide")]
 )
@@ -310,7 +326,10 @@ def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_
 
 def test_how_ripe_todays_media_are(site):
     words = _main(site / "index.html")
-    assert "Social media, 17 years after launch in the figures held 0.81 of 1 (95 % interval 0.70–0.90); readable from 2012" in words
+    assert (
+        "Social media, 17 years after launch in the figures held 0.81 of 1 (95 % interval 0.70–0.90); readable from 2012"
+        in words
+    )
     assert "this much was known of other media at the age" in words
     assert "Smartphones, 25 years after launch in the figures held Readable from 2005. Held: seen." in words
     assert "Podcasts . Held: no verified launch year" not in words
