@@ -231,7 +231,8 @@ def _axis_texts(frame: _Frame) -> Iterator[str]:
                 if name[0] == "x":
                     yield _text(text, axis.at(value), partner.start + 18, "middle", 12, palette.LIGHT["muted"])
                 else:
-                    yield _text(text, partner.start - 8, axis.at(value) + 4, "end", 12, palette.LIGHT["muted"])
+                    above = 12 * LINE_HEIGHT * (len(_BREAK.split(text)) - 1) / 2  # several lines stand about their tick
+                    yield _text(text, partner.start - 8, axis.at(value) + 4 - above, "end", 12, palette.LIGHT["muted"])
         title = _get(axis.settings, "title", "text")
         if title and name[0] == "x":
             yield _text(title, axis.fraction(0.5), partner.start + 38, "middle", 12, palette.LIGHT["muted"])

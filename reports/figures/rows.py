@@ -5,6 +5,7 @@ Belongs here: the axes of such a figure, a row, an upright level. Not here: what
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -12,18 +13,27 @@ from longwave.reports import palette
 from longwave.reports.figures import base
 
 _ROW = 30
+_LINE = 16
+_LETTER = 6.4
+_NARROW_LETTERS = 22
+"""Of a name on a phone: half the width is left for the rows."""
 _HALF = 0.26
 
 
 def add_rows(fig: go.Figure, names: Sequence[str], x_range: tuple[float, float], suffix: str, x_title: str) -> None:
-    """Give the figure a row for each name, from the top, and the height that takes."""
+    """Give the figure a row for each name, from the top, and the height that takes; on phones names break into lines."""
     height = 90 + _ROW * len(names)
-    # Wide enough for the longest name on phones, too: a static picture has one size of letters.
-    widest = 10 + 6.4 * max(len(name) for name in names)
-    fig.update_layout(height=height + fig.layout.margin.t, margin={"l": widest})
+    fig.update_layout(height=height + fig.layout.margin.t, margin={"l": _margin(names)})
+    broken = [textwrap.wrap(name, _NARROW_LETTERS) or [""] for name in names]
+    most = max(len(lines) for lines in broken)
+    low = 90 + max(_ROW, _LINE * most + 8) * len(names)
     meta = dict(fig.layout.meta)
-    narrow = {**meta["narrow"], "margin.l": widest}
-    fig.layout.meta = {**meta, "heights": [height, height], "narrow": narrow}
+    narrow = {
+        **meta["narrow"],
+        "margin.l": _margin([line for lines in broken for line in lines]),
+        "yaxis.ticktext": ["<br>".join(base.escaped(line) for line in lines) for lines in broken],
+    }
+    fig.layout.meta = {**meta, "heights": [height, low], "narrow": narrow}
     ticks = {"tickvals": [-at for at in range(len(names))], "ticktext": [base.escaped(name) for name in names]}
     base.add_axes(
         fig,
@@ -33,6 +43,11 @@ def add_rows(fig: go.Figure, names: Sequence[str], x_range: tuple[float, float],
         x={"ticksuffix": suffix, "hoverformat": ".1f"},
         y={**ticks, "showgrid": False, "fixedrange": True},
     )
+
+
+def _margin(lines: Sequence[str]) -> float:
+    """Pixels that hold the longest line: a static picture has one size of letters."""
+    return 10 + _LETTER * max(len(line) for line in lines)
 
 
 def draw_row(

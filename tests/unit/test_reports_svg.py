@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 from longwave.reports import palette, svg
-from longwave.reports.figures import adoption, base, labels, persistence, ripeness
+from longwave.reports.figures import adoption, base, labels, persistence, ripeness, rows
 
 _spec = importlib.util.spec_from_file_location("fake_site", Path(__file__).with_name("fake_site.py"))
 fake_site = importlib.util.module_from_spec(_spec)
@@ -241,3 +241,20 @@ def test_notes_gathered_are_those_written_one_by_one_and_none_is_left_over():
         broken_off(together)
     written(together)
     assert len(together.layout.annotations) == 6
+
+
+def test_rows_with_long_names_leave_room_for_what_is_drawn_on_a_phone():
+    names = ["better ones came earlier, in ways not measured: <b>followers</b> piled up", "short", "x" * 60]
+    fig = base.sheet("t", "s")
+    rows.add_rows(fig, names, (0.0, 1.0), "", "x")
+    rows.draw_row(fig, 0, (0.1, 0.2, 0.3), palette.MEDIA["social"], "n", "", "w")
+    narrow = base.on_page(fig, narrow=True)
+    layout = narrow.to_plotly_json()["layout"]
+    assert layout["margin"]["l"] < base.NARROW / 2
+    joined = ["".join(text.split("<br>")).replace(" ", "") for text in layout["yaxis"]["ticktext"]]
+    assert joined == [base.escaped(name).replace(" ", "") for name in names]
+    assert max(len(svg.plain(line)) for text in layout["yaxis"]["ticktext"] for line in text.split("<br>")) <= 22
+    picture = svg.render(narrow, base.NARROW, layout["height"], "alt")
+    assert not re.search(r' width="-', picture)
+    wide = base.on_page(fig).to_plotly_json()["layout"]
+    assert list(wide["yaxis"]["ticktext"]) == [base.escaped(name) for name in names]
