@@ -58,6 +58,7 @@ def _shared(content: SiteContent) -> dict[str, Any]:
         "pages": PAGES,
         "sources": sources,
         "n_captures": len(captures),
+        "n_without_address": sum(not vintage["url"] for source in sources for vintage in source["vintages"]),
         "n_held": sum(bool(source["vintages"]) for source in sources),
         "source_by_id": {str(source["source"]): source for source in sources},
         "series_pages": evidence.series_pages(content.evidence),

@@ -324,6 +324,17 @@ def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_
     assert "Its rows may not be passed on, so none stands here." in _main(tmp_path / "site" / SOURCE_PAGE)
 
 
+@pytest.mark.parametrize(
+    ("url", "words"), [("https://example.org/x", "and the original’s address"), (None, "all but 2 with")]
+)
+def test_captures_are_said_to_have_an_address_where_all_have_one(url, words, tmp_path):
+    content = fake_site.content()
+    (source,) = content.sources
+    vintages = [{**vintage, "url": url} for vintage in source["vintages"][:2]]
+    publish(dataclasses.replace(content, sources=[{**source, "vintages": vintages}]), tmp_path / "site")
+    assert words in _main(tmp_path / "site" / "index.html")
+
+
 def test_how_ripe_todays_media_are(site):
     words = _main(site / "index.html")
     assert (
