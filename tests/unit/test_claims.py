@@ -1,6 +1,6 @@
 """The rule engine: intervals to states, states to verdicts, Holm across the planned tests, history of verdicts."""
 
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 import pytest
@@ -276,7 +276,7 @@ def test_history_keeps_the_date_of_an_unchanged_verdict(tmp_path):
     home = Home(tmp_path / "home").prepare()
 
     def decide(verdict, newest, extra=0):
-        entries = [{"id": "X1", "verdict": verdict, "by": [extra]}]
+        entries = [{"id": "X1", "verdict": verdict, "by": [{"role": "primary", "captures": [], "estimate": extra}]}]
         with Warehouse(home) as warehouse:
             changed = record_verdicts(warehouse, entries, newest)
         return entries[0], changed
@@ -293,6 +293,24 @@ def test_history_keeps_the_date_of_an_unchanged_verdict(tmp_path):
     kept, changed = decide("supported", date(2026, 9, 1))
     assert not changed
     assert kept["history"] == turned["history"]
+
+
+def test_a_verdict_is_not_older_than_a_capture_that_it_rests_on(tmp_path):
+    """The newest vintage leaves captures without a date of their own out: a verdict on one would be dated before it."""
+    home = Home(tmp_path / "home").prepare()
+    late = "scimago_2010@2026-11-26#00000000"
+    capture = {"capture": late, "source": "scimago_2010", "vintage": date(2026, 11, 26), "vintage_precision": "undated"}
+    capture |= {"kind": "re-recorded", "url": "", "original_bytes": 1, "original_sha256": "0" * 64, "scope": "full"}
+    capture |= {"content_sha256": "0" * 64, "reader_version": 1, "n_rows": 1, "n_added": 1, "n_revised": 0}
+    capture |= {"n_withdrawn": 0, "recorded_at": datetime(2026, 11, 26)}
+    decided = {}
+    with Warehouse(home) as warehouse:
+        warehouse.replace("captures", pl.DataFrame([capture], schema=polars_schema("captures")), {"capture": late})
+        for role in ("primary", "sensitivity"):
+            entry = {"id": role, "verdict": "undecided", "by": [{"role": role, "captures": [late]}]}
+            record_verdicts(warehouse, [entry], date(2026, 7, 1))
+            decided[role] = entry["decided_on"]
+    assert decided == {"primary": "2026-11-26", "sensitivity": "2026-07-01"}
 
 
 def four(**changes):
