@@ -7,8 +7,8 @@ What falls short of the bias that is asked are shapes, and for a reason: least s
 series of a hundred the best c of gamma/shifted Gompertz is thousands (a Gompertz curve fits as well) or its a is next to 0 (an
 exponential one does), so their estimates have no mean to speak of, while ceilings, levels and medians are close to the truth. The
 v of Richards is skewed in the same way, and less; so is every parameter but the ceiling where the launch is estimated beside it.
-Intervals of complete series hold the truth as often as is asked but for one of a level, which holds it too often; where the launch
-is estimated more of them do, and one of a level too seldom. Each file names what falls short in it.
+Intervals of complete series hold the truth as often as is asked but for one of a level, which holds it too often; where the
+launch is estimated more of them do, and one of a level too seldom. Each file names what falls short in it.
 """
 
 import json
