@@ -171,11 +171,16 @@ def _longest_horizon(claim: Mapping[str, Any], findings: Mapping[tuple[Any, ...]
 
 
 def fragile(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """What a primary result that lies on a side does not stand, None where it stands everything it was put to."""
-    primary = {_quantity(row): row["holds"] for row in rows if row["role"] == "primary" and not row["sign_only"]}
-    put = [(row, primary.get(_quantity(row))) for row in rows if row["stress"]]
-    turned = [row["stress"] for row, held in put if held is not None and row["holds"] is not held]
-    return f"The result does not stand {', nor '.join(turned)}." if turned else None
+    """What a primary result does not stand: one that lies on a side, or one left open; None where it stands everything."""
+    primary = {_quantity(row): row for row in rows if row["role"] == "primary" and not row["sign_only"]}
+    put = [(row, primary[_quantity(row)]) for row in rows if row["stress"] and _quantity(row) in primary]
+    turned = [row["stress"] for row, own in put if own["holds"] is not None and row["holds"] is not own["holds"]]
+    said = [f"The result does not stand {', nor '.join(turned)}."] if turned else []
+    for side, words in ((True, "on the claim’s side"), (False, "on the other side")):
+        # Left open for want of anything to decide by is another thing: such a result has nothing to lose.
+        moved = [row["stress"] for row, own in put if own["decides"] and own["holds"] is None and row["holds"] is side]
+        said += [f"What is left open would lie {words} {', or '.join(moved)}."] if moved else []
+    return " ".join(said) or None
 
 
 def _quantity(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -171,8 +171,12 @@ def test_a_stressed_result_that_turns_is_told_and_moves_no_verdict():
     assert (entry["verdict"], entry["fragile"]) == ("supported", "The result does not stand without b.")
     still = evaluated(finding("a", 0.4, 0.3, 0.5), without.with_columns(lo=pl.lit(0.15)), text=stressed)
     assert still["fragile"] is None
-    # What decides nothing has nothing to lose.
+    # What is left open and stays so has nothing to lose; what leaving a contributor out would decide has.
     assert evaluated(finding("a", 0.1, 0.0, 0.2), without, text=stressed)["fragile"] is None
+    decided = without.with_columns(lo=pl.lit(-0.2), hi=pl.lit(0.05))
+    gained = evaluated(finding("a", 0.1, 0.0, 0.2), decided, text=stressed)
+    assert gained["verdict"] == "undecided"
+    assert gained["fragile"] == "What is left open would lie on the other side without b."
 
 
 def test_a_p_value_of_its_own_is_the_one_that_is_corrected():
