@@ -108,21 +108,23 @@ def _infinite(frame: pl.DataFrame, column: str) -> pl.DataFrame:
 def _read(cells: Cells, role: Role) -> tuple[Cells, tuple[str, ...]]:
     """The file with the column of one role read; what had to be assumed."""
     column, notes = role.name, tuple[str, ...]()
-    raw = cells.frame.rename({column: "_text"}).select("line", "_text")
+    # Alone, since the file may have columns named as steps of the reading are.
+    own = replace(cells, frame=cells.frame.select("line", column))
+    raw = own.frame.select("line", pl.col(column).alias("_text"))
     if role.kind == "text":
-        frame = cells.frame.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)).alias(column))
+        frame = own.frame.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)).alias(column))
     elif role.kind == "year":
-        frame, notes = years(_without_words(cells, column), column)
+        frame, notes = years(_without_words(own, column), column)
     else:
         rule = f"numbers in {column}"
         refuse_lines(cells.name, _infinite(raw, "_text"), rule, "finite numbers", "mend these rows", "_text")
-        found = numbers(cells, column, option=NO_OPTION)
+        found = numbers(own, column, option=NO_OPTION)
         frame, notes = found.frame, found.warnings if role.gaps else ()
     if not role.gaps:
-        missing = frame.select("line", column).join(raw, on="line").filter(pl.col(column).is_null())
+        missing = raw.filter(frame[column].is_null())
         what = {"text": "a name", "year": "a year", "number": "a number"}[role.kind]
         refuse_lines(cells.name, missing, f"missing values in {column}", f"{what} in every row", _MEND, "_text")
-    return replace(cells, frame=frame), tuple(f"{column}: {note}" for note in notes)
+    return replace(cells, frame=cells.frame.with_columns(frame[column])), tuple(f"{column}: {note}" for note in notes)
 
 
 def _without_words(cells: Cells, column: str) -> Cells:

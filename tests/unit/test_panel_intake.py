@@ -144,3 +144,12 @@ def test_columns_that_follow_from_others_are_refused(read):
     found = read("size,a\n" + "".join(f"{x},{x**3}\n" for x, _, _ in rows))
     check_independent(found, ("size", "a"))
     assert "by rank" in message(check_independent, found, ("size", "a"), ranked=True)
+
+
+@pytest.mark.parametrize("name", ["_text", "_cell", "_form", "_body", "_minus", "_percent", "_year"])
+def test_a_column_may_be_named_as_a_step_of_the_reading_is(read, name):
+    rows = "".join(f"{i},{i * i % 7},{i % 5}\n" for i in range(12))
+    file = read(f"size,{name},other\n{rows}")
+    assert file.covariates == (name, "other")
+    assert file.frame[name].to_list() == [i * i % 7 for i in range(12)]
+    assert file.frame["size"].to_list() == list(range(12))
