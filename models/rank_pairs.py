@@ -22,15 +22,22 @@ _ROWS = 512
 
 @dataclass(frozen=True)
 class PairSums:
-    """Sums (G, G) over pairs of observations by pair of clusters: signs multiplied, pairs untied in x, pairs untied in y."""
+    """Sums over pairs of observations: signs multiplied, pairs untied in x, pairs untied in y.
+
+    By pair of clusters (G, G); or by cluster alone (G,), which a sample asks for and no resample can do with.
+    """
 
     agree: FloatArray
     untied_x: FloatArray
     untied_y: FloatArray
 
 
-def pair_sums(x: ArrayLike, y: ArrayLike, clusters: Clusters, groups: IntArray | None = None) -> PairSums:
+def pair_sums(
+    x: ArrayLike, y: ArrayLike, clusters: Clusters, groups: IntArray | None = None, *, resampled: bool = True
+) -> PairSums:
     """Pair sums of x and y (n,), over all pairs or only those within a group (codes (n,)).
+
+    Where nothing is resampled, sums are kept by cluster alone: as many clusters as observations would take n² of memory.
 
     Raises:
         ValueError: over 20,000 observations (the time grows as n²).
@@ -44,7 +51,7 @@ def pair_sums(x: ArrayLike, y: ArrayLike, clusters: Clusters, groups: IntArray |
     first, second = first[order], second[order]
     within = None if groups is None else np.asarray(groups)[order]
     starts = np.searchsorted(clusters.codes[order], np.arange(clusters.count))
-    whole = [np.zeros((clusters.count, clusters.count)) for _ in range(3)]
+    whole = [np.zeros((clusters.count, clusters.count) if resampled else clusters.count) for _ in range(3)]
     for at in range(0, len(first), _ROWS):
         rows = slice(at, at + _ROWS)
         codes, firsts = np.unique(clusters.codes[order][rows], return_index=True)
@@ -55,7 +62,10 @@ def pair_sums(x: ArrayLike, y: ArrayLike, clusters: Clusters, groups: IntArray |
             sign_x *= together
             sign_y *= together
         for total, matrix in zip(whole, (sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)), strict=True):
-            by_column = matrix if clusters.count == len(first) else np.add.reduceat(matrix, starts, axis=1)
+            if not resampled:
+                by_column = matrix.sum(axis=1, dtype=np.float64)
+            else:
+                by_column = matrix if clusters.count == len(first) else np.add.reduceat(matrix, starts, axis=1)
             total[codes] += np.add.reduceat(by_column, firsts, axis=0)
     return PairSums(*whole)
 
@@ -70,8 +80,16 @@ def tau_b(sums: PairSums, draws: FloatArray) -> tuple[FloatArray, FloatArray]:
     Returns:
         τ-b, NaN where a resample is all ties; the influence by cluster, as `rank_orders.spearman` returns it.
 
+    Raises:
+        ValueError: sums by cluster alone are asked for a resample.
+
     """
-    by = [draws @ matrix for matrix in (sums.agree, sums.untied_x, sums.untied_y)]
+    if sums.agree.ndim == 1 and not (draws == 1.0).all():
+        raise ValueError("pair sums by cluster alone know of the sample and of no resample")
+    by = [
+        draws @ matrix if matrix.ndim == 2 else np.broadcast_to(matrix, draws.shape)
+        for matrix in (sums.agree, sums.untied_x, sums.untied_y)
+    ]
     agree, untied_x, untied_y = ((draws * rows).sum(axis=1, keepdims=True) / 2.0 for rows in by)
     known = (untied_x > 0) & (untied_y > 0)
     scale_x, scale_y = np.where(known, untied_x, 1.0), np.where(known, untied_y, 1.0)

@@ -52,6 +52,20 @@ def test_tau_of_resamples_is_scipys_of_the_drawn_pairs(world):
         assert value == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_what_a_sample_says_needs_no_pairs_of_clusters(world, grouped):
+    """By cluster alone, in memory that grows with the observations: the same τ-b and the same influence."""
+    given = (world["x"], world["y"], world["clusters"], world["groups"] if grouped else None)
+    whole, alone = pair_sums(*given), pair_sums(*given, resampled=False)
+    count = world["clusters"].count
+    assert [sums.shape for sums in vars(alone).values()] == [(count,)] * 3
+    base = np.ones((1, count))
+    for left, right in zip(tau_b(whole, base), tau_b(alone, base), strict=True):
+        np.testing.assert_array_equal(left, right)
+    with pytest.raises(ValueError, match="no resample"):
+        tau_b(alone, 2 * base)
+
+
 def test_pair_sums_do_not_depend_on_how_rows_are_cut(world, monkeypatch):
     whole = pair_sums(world["x"], world["y"], world["clusters"], world["groups"])
     monkeypatch.setattr("longwave.models.rank_pairs._ROWS", 7)
@@ -216,7 +230,7 @@ def test_a_correlation_of_one_has_an_interval_of_no_width():
     assert reading(found) == presence.CORRELATED
 
 
-def test_a_percentile_is_among_ones_own_class_at_the_same_age():
+def test_a_percentile_is_among_ones_own_class_at_the_same_age(monkeypatch):
     values = [*range(20), 5.0, *range(100, 110)]
     classes = ["a"] * 21 + ["b"] * 10
     ages = [1.0] * 20 + [9.0] + [3.0] * 10
@@ -225,6 +239,11 @@ def test_a_percentile_is_among_ones_own_class_at_the_same_age():
     assert np.isnan(found[20])  # alone at its age
     assert peers[20] == 1
     assert found[21:] == pytest.approx(5.0 + 10.0 * np.arange(10))
+    with monkeypatch.context() as few:
+        few.setattr("longwave.models.presence._COMPARED", 50)
+        cut, among = presence.class_percentiles(values, classes, ages)
+    np.testing.assert_array_equal(cut, found)
+    np.testing.assert_array_equal(among, peers)
     whole, _ = presence.class_percentiles(values, classes)
     assert whole[5] == whole[20] == pytest.approx(100 * 6 / 21)
 
