@@ -218,12 +218,19 @@ def _warnings(file: PanelFile, whole: Estimate, found: dict[str, Estimate | None
 def _low_power(found: Estimate) -> str:
     """What so many pairs could have shown, and how many would show that there is nothing."""
     pairs, reach = f"{found.n:,} pairs", presence.detectable(found)
+    needed = presence.pairs_needed(found)
+    if needed <= found.n:
+        # As many as would show that there is none have not shown it: the correlation lies at the margin, or beside it.
+        return (
+            f"{pairs} do not decide, though {needed:,} would show that there is no correlation if there were none: this one "
+            f"lies too near to the margin of {presence.MARGIN:g}"
+        )
     least = (
         "" if found.n >= presence.LEAST_FOR_NONE else f" (under {presence.LEAST_FOR_NONE} it cannot be shown at all)"
     )
     return (
         f"{pairs} do not decide: a correlation under {reach:.2f} in size is not told from the margin of "
-        f"{presence.MARGIN:g} four times in five; if there is none, about {presence.pairs_needed(found):,} pairs would "
+        f"{presence.MARGIN:g} four times in five; if there is none, about {needed:,} pairs would "
         f"show that{least}"
     )
 

@@ -5,7 +5,7 @@ import json
 import html5lib
 import numpy as np
 import pytest
-from longwave.models.presence import CORRELATED, NONE, UNDECIDED, rank_correlation
+from longwave.models.presence import CORRELATED, NEGLIGIBLE, NONE, UNDECIDED, rank_correlation
 from longwave.pipelines.comparing import N_BOOT, SEED
 from longwave.reports.own_page import CSP
 
@@ -61,6 +61,14 @@ def test_the_document_is_what_the_contract_says(ask, tmp_path):
     assert found["all_pairs"]["intervals"]["0.95"] == pytest.approx(expected.outer)
     assert found["tau_b"]["reading"] is None
     assert not (tmp_path / "home").exists()
+
+
+def test_more_pairs_than_would_do_are_not_told_that_fewer_would(ask):
+    _, found, _ = ask(table(drawn(3000, 0.1)))
+    assert (found["reading"], found["pairs_needed"] < 3000) == (NEGLIGIBLE, True)
+    (warning,) = found["warnings"]
+    assert warning.startswith("3,000 pairs do not decide, though ")
+    assert warning.endswith("this one lies too near to the margin of 0.1")
 
 
 def test_what_is_printed_and_drawn_says_the_same(ask):
