@@ -159,7 +159,10 @@ def _interval(
     """Interval; number of clusters that have a pair, and their effective number."""
     twice = float((np.triu(between, k=1) ** 2).sum())
     present = int((weight > 0).sum())
-    variance = max(float((change**2).sum()) * (present - 1) / present - twice, 0.0)
+    whole = float((change**2).sum()) * (present - 1) / present
+    # Of few clusters the difference may come out at 0 or under, which would be certainty: then what is peculiar to pairs
+    # stays counted twice, which is too wide and never too narrow.
+    variance = whole - twice if whole > twice else whole
     effective = float(weight.sum() ** 2 / (weight**2).sum())
     reach = float(stats.t.ppf(0.5 + LEVEL / 2.0, max(effective - 1.0, 1.0)) * np.sqrt(variance))
     return value - reach, value + reach, present, effective
