@@ -131,7 +131,8 @@ def _entry(
             inner = findings.get((criterion["panel"], criterion["inside_measure"], *place), NOT_HELD)
             row |= _equivalence(row, inner)
         if "p_measure" in criterion and row["role"] == "primary" and row["estimate"] is not None:
-            # A test of its own, dual to intervals whose width gives no p-value: simultaneous ones, or those of a range.
+            # A test of its own, dual to intervals whose width gives no p-value: simultaneous ones, those of a range, and
+            # those of few clusters, whose tails are longer than the normal's.
             row["p"] = findings.get((criterion["panel"], criterion["p_measure"], *place), NOT_HELD)["estimate"]
         rows.append(row)
     return {

@@ -70,9 +70,17 @@ class RatioFit:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the first coefficient; NaN where nothing was solved."""
-        freedom = max(self.effective_clusters - 1.0, 1.0)
-        reach = float(stats.t.ppf(0.5 + level / 2.0, freedom)) * self.error
+        reach = float(stats.t.ppf(0.5 + level / 2.0, self._freedom)) * self.error
         return float(self.theta[0]) - reach, float(self.theta[0]) + reach
+
+    @property
+    def p(self) -> float:
+        """Two-sided p of a first coefficient of 0, dual to `interval` at every level; NaN where nothing was solved."""
+        return float(2.0 * stats.t.sf(abs(self.theta[0]) / self.error, self._freedom)) if self.error > 0 else np.nan
+
+    @property
+    def _freedom(self) -> float:
+        return max(self.effective_clusters - 1.0, 1.0)
 
 
 def fit_ratio(y: FloatArray, x: FloatArray, cluster: IntArray, *, weights: str = "constant_cv") -> RatioFit:

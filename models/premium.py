@@ -86,7 +86,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Premium:
-    """One number with its interval: ``measure`` in ``unit``; NaN with the reason in ``status``."""
+    """One number with its interval: ``measure`` in ``unit``; NaN with the reason in ``status``. ``p``: of none, two-sided."""
 
     measure: str
     unit: str
@@ -98,6 +98,7 @@ class Premium:
     lo: float = float("nan")
     hi: float = float("nan")
     effective_clusters: float = float("nan")
+    p: float = float("nan")
 
 
 def watched(
@@ -278,7 +279,7 @@ def _stated(fit: RatioFit, outcome: str, rows: pl.DataFrame, asked: Asked) -> Pr
     found = np.array([fit.theta[0], *fit.interval(LEVEL)])
     estimate, lo, hi = (float(value) for value in 100.0 * (found if outcome == "growth_rate" else np.expm1(found)))
     head = (outcome, OUTCOMES[outcome], rows.height, fit.clusters, fit.status, asked)
-    return Premium(*head, estimate=estimate, lo=lo, hi=hi, effective_clusters=fit.effective_clusters)
+    return Premium(*head, estimate=estimate, lo=lo, hi=hi, effective_clusters=fit.effective_clusters, p=fit.p)
 
 
 def outcomes(frame: pl.DataFrame, asked: Asked | None = None) -> dict[str, Premium]:

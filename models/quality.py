@@ -43,7 +43,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Apart:
-    """An early cohort, a late one, and the difference of their τ-b, early less late, with its 95 % interval."""
+    """An early cohort, a late one, and the difference of their τ-b, early less late, with its 95 % interval.
+
+    ``p``: of no difference, two-sided, dual to the interval at every level.
+    """
 
     early: Cohort
     late: Cohort
@@ -53,6 +56,7 @@ class Apart:
     clusters: int
     effective_clusters: float
     status: str
+    p: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def apart(frame: pl.DataFrame, early: tuple[float, float], late: tuple[float, fl
     gap, weight = pairs[0].tau - pairs[1].tau, pairs[0].weight + pairs[1].weight
     both = (pairs[0].between - pairs[1].between, pairs[0].change - pairs[1].change)
     lo, hi, present, effective = _interval(gap, *both, weight) if not status else _UNKNOWN
-    return Apart(cohorts[0], cohorts[1], gap, lo, hi, present, effective, status or "measured")
+    p = _p(gap, hi - gap, effective) if not status and hi > gap else np.nan
+    return Apart(cohorts[0], cohorts[1], gap, lo, hi, present, effective, status or "measured", p)
 
 
 def _checked(frame: pl.DataFrame, early: tuple[float, float], late: tuple[float, float]) -> pl.DataFrame:
@@ -166,6 +171,12 @@ def _interval(
     effective = float(weight.sum() ** 2 / (weight**2).sum())
     reach = float(stats.t.ppf(0.5 + LEVEL / 2.0, max(effective - 1.0, 1.0)) * np.sqrt(variance))
     return value - reach, value + reach, present, effective
+
+
+def _p(value: float, reach: float, effective: float) -> float:
+    """Two-sided p of a value of 0 from the reach of its interval."""
+    freedom = max(effective - 1.0, 1.0)
+    return float(2.0 * stats.t.sf(abs(value) / reach * stats.t.ppf(0.5 + LEVEL / 2.0, freedom), freedom))
 
 
 def _status(parts: list[pl.DataFrame], pairs: list[_Pairs]) -> str:

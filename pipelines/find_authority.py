@@ -148,15 +148,12 @@ def _add(rows: Rows, mode: str, found: Premium) -> None:
         note=None if known else found.status,
     )
     if known and mode == PRIMARY:
-        rows.finding(
-            ACCOUNTS,
-            f"effective_clusters/{found.measure}",
-            mode,
-            estimate=found.effective_clusters,
-            n=found.n,
-            n_clusters=found.clusters,
-            unit="clusters",
-        )
+        counts = {"n": found.n, "n_clusters": found.clusters}
+        for measure, value, unit in (
+            ("effective_clusters", found.effective_clusters, "clusters"),
+            ("p", found.p, "p-value"),
+        ):
+            rows.finding(ACCOUNTS, f"{measure}/{found.measure}", mode, estimate=value, unit=unit, **counts)
 
 
 # --- attention and prior standing
@@ -179,6 +176,10 @@ def _add_cohorts(rows: Rows, frame: pl.DataFrame) -> None:
         n = found.early.n + found.late.n
         bounds = (found.difference, found.lo, found.hi) if known else (None, None, None)
         _add_interval(rows, "tau_difference", mode, bounds, n=n, note=note, **same)
+        if mode == PRIMARY and math.isfinite(found.p):
+            rows.finding(
+                ACCOUNTS, "p/tau_difference", mode, estimate=found.p, n=n, n_clusters=found.clusters, unit="p-value"
+            )
         for name, cohort in (("tau_early", found.early), ("tau_late", found.late)):
             bounds = (cohort.tau, cohort.lo, cohort.hi) if known else (None, None, None)
             _add_interval(rows, name, mode, bounds, n=cohort.n, note=note, **same | {"unit": "rank correlation"})

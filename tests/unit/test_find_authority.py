@@ -90,6 +90,16 @@ def test_every_criterion_of_these_claims_finds_its_number():
         assert entries[claim]["longest_horizon"] > 10
 
 
+def test_holm_corrects_the_p_value_of_the_test_that_was_made():
+    """With Student's t at the effective clusters, and not what the interval's width would be of a normal."""
+    findings = found()[0]
+    for claim, measure in (("C4", "p/absolute_growth"), ("C5", "p/tau_difference")):
+        row = decided(findings)[claim]["by"][0]
+        assert row["p"] == number(findings, measure)["estimate"]
+        side = [end > 0 for end in row["interval"]]
+        assert (row["p"] < 0.05) is (side[0] == side[1])
+
+
 def test_a_premium_whose_outcomes_do_not_agree_in_sign_decides_nothing():
     entry = decided(found()[0])["C4"]
     assert entry["by"][0]["holds"] is True

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from longwave.models.mean_ratio import WEIGHTS, fit_ratio
+from scipy import stats
 from sklearn.linear_model import GammaRegressor, PoissonRegressor
 
 
@@ -87,3 +88,15 @@ def test_the_bounded_equation_is_moved_less_by_one_that_gains_a_thousandfold():
         for weights in ("constant_cv", "bounded")
     }
     assert moved["bounded"] < 0.2 * moved["constant_cv"]
+
+
+def test_the_p_value_is_dual_to_the_interval_at_every_level():
+    """Few clusters have long tails: from the interval's width, a normal p would be too small."""
+    rng = np.random.default_rng(7)
+    cluster = np.repeat(np.arange(9), 20)
+    x = np.column_stack([rng.standard_normal(180), np.ones(180)])
+    fit = fit_ratio(np.exp(0.1 * x[:, 0]) * rng.gamma(2.0, 0.5, 180), x, cluster)
+    assert min(map(abs, fit.interval(1.0 - fit.p))) < 1e-9
+    low, high = fit.interval(0.95)
+    normal = 2 * stats.norm.sf(abs(fit.theta[0]) / ((high - low) / (2 * stats.norm.ppf(0.975))))
+    assert normal < 0.9 * fit.p < 0.05

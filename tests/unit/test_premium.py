@@ -181,7 +181,8 @@ def test_the_unit_of_attention_and_the_order_of_rows_change_nothing():
     frame = world("true premium")
     scaled = frame.with_columns(pl.col("first", "last") * 1000.0).sample(fraction=1.0, shuffle=True, seed=3)
     one, other = premium(frame), premium(scaled)
-    assert (one.estimate, one.lo, one.hi) == pytest.approx((other.estimate, other.lo, other.hi), rel=1e-6)
-    assert replace(one, estimate=0, lo=0, hi=0, effective_clusters=0) == replace(
-        other, estimate=0, lo=0, hi=0, effective_clusters=0
+    assert (one.estimate, one.lo, one.hi, one.p) == pytest.approx(
+        (other.estimate, other.lo, other.hi, other.p), rel=1e-6
     )
+    unlike = dict.fromkeys(("estimate", "lo", "hi", "p", "effective_clusters"), 0)
+    assert replace(one, **unlike) == replace(other, **unlike)
