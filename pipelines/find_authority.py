@@ -42,6 +42,8 @@ WITHOUT = ("shared_account",)
 EARLY, LATE = (2011.0, 2014.0), (2016.0, 2019.0)
 RANK_CORRELATION = "difference of rank correlations"
 JOURNALS_UNIT = "journals"
+# Analyses that ask for what the simulated worlds state: by how much more is gained a year.
+_OF_THE_RATE = ("absolute_growth", "matched", "poisson", "bounded")
 
 
 def authority(panel: AdopterPanel, worlds: Record | None) -> Rows:
@@ -204,7 +206,8 @@ def _add_worlds(rows: Rows, worlds: Record | None) -> None:
         reach = 1.96 * row["spread"]
         bounds = {"estimate": row["mean"], "lo": row["mean"] - reach, "hi": row["mean"] + reach, "level": LEVEL}
         rows.finding(WORLDS, row["analysis"], row["world"], n=row["replicates"], unit=unit, **bounds)
-        for measure, own in (("truth", unit), ("coverage", "share")):
+        # Of the rate at which attention is gained alone: a premium of 10 % is no truth about what has piled up.
+        for measure, own in (("truth", unit), ("coverage", "share")) if row["analysis"] in _OF_THE_RATE else ():
             rows.finding(
                 WORLDS,
                 f"{measure}/{row['analysis']}",

@@ -100,6 +100,11 @@ def test_holm_corrects_the_p_value_of_the_test_that_was_made():
         assert (row["p"] < 0.05) is (side[0] == side[1])
 
 
+def test_only_the_rate_of_a_world_stands_beside_its_truth():
+    told = found()[0].filter(pl.col("subject") == WORLDS, pl.col("measure").str.starts_with("truth/"))
+    assert set(told["measure"]) == {"truth/absolute_growth"}
+
+
 def test_a_premium_whose_outcomes_do_not_agree_in_sign_decides_nothing():
     entry = decided(found()[0])["C4"]
     assert entry["by"][0]["holds"] is True
