@@ -227,6 +227,9 @@ def test_the_title_on_cohorts_says_no_more_than_the_interval(gap, told):
 def test_the_worlds_stand_beside_their_truth_and_the_limit_is_said():
     worlds = blocks_of({})["premium-worlds"]
     assert "17\u202f% a year in what has piled up" in title(worlds)
+    assert "and none in what is gained each year" in title(worlds)
+    biased = blocks_of({("absolute_growth", "exposure only"): (2.1, -2.0, 6.0)})["premium-worlds"]
+    assert "and one of 2.1\u202f% in what is gained each year" in title(biased)
     assert worlds.frame["truth"].to_list() == [0.0] * 12
     assert "a limit and no success" in worlds.note
     without = [block.id for block in authority_blocks(found()[0].filter(pl.col("subject") != WORLDS), found()[1])]
