@@ -85,6 +85,9 @@ AT_LEAST_ADOPTERS = 15
 COMPLETE = 0.8
 N_PERMUTATIONS = 999
 OBSERVED = "observed"
+STRESSED = {"internet": (20, 30)}
+"""Media whose places a primary test reads, and its horizons: read once more without the subregion of most places."""
+WITHOUT_LARGEST = "without the largest subregion"
 PERSISTENCE_CURVES = {"tau_b_survivors": "tau_b", "partial_tau_b_copula": "partial_tau_b"}
 
 
@@ -105,18 +108,37 @@ def persistence(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int])
         if early is None:
             continue
         for horizon in _horizons(frame, early):
-            table = compare(
-                _pairs(frame, early, horizon),
-                k=early,
-                horizon=horizon,
-                first_launch=launches[medium],
-                n_boot=N_BOOT,
-                n_perm=N_PERMUTATIONS,
-                seed=SEED,
-            )
-            for row in table.iter_rows(named=True):
+            pairs, launch = _pairs(frame, early, horizon), launches[medium]
+            for row in _compared(pairs, early, horizon, launch, N_PERMUTATIONS).iter_rows(named=True):
                 _add_persistence(rows, medium, early, row)
+            if horizon in STRESSED.get(medium, ()):
+                _add_without_largest(rows, medium, early, horizon, pairs, launch)
     return rows
+
+
+def _compared(pairs: pl.DataFrame, early: int, horizon: int, launch: int, permutations: int) -> pl.DataFrame:
+    return compare(pairs, k=early, horizon=horizon, first_launch=launch, n_boot=N_BOOT, n_perm=permutations, seed=SEED)
+
+
+def _add_without_largest(rows: Rows, medium: str, early: int, horizon: int, pairs: pl.DataFrame, launch: int) -> None:
+    """The partial rank correlation without the subregion that has the most places in it (of equals, the first by name)."""
+    used = pairs.drop_nulls(["region", "y_k", "y_H", "log_gdp_prior"])
+    largest = used.group_by("region").len().sort("len", "region", descending=[True, False])["region"][0]
+    table = _compared(pairs.filter(pl.col("region") != largest), early, horizon, launch, 0)
+    row = table.row(
+        by_predicate=(pl.col("measure") == "partial_tau_b_copula") & (pl.col("bound") == "none"), named=True
+    )
+    rows.finding(
+        medium,
+        row["measure"],
+        WITHOUT_LARGEST,
+        k=early,
+        horizon=horizon,
+        n_clusters=row["n_regions"],
+        note=row["reason"] or f"without {largest}",
+        **{name: row[name] for name in ("estimate", "lo", "hi", "level", "n")},
+        unit="rank correlation",
+    )
 
 
 def early_year(frame: pl.DataFrame) -> int | None:
