@@ -35,6 +35,8 @@ ANALYSES = {
     "bounded": lambda frame: premium.premium(frame, premium.Asked(weights="bounded")),
     "naive": lambda frame: premium.premium(frame, premium.Asked(covariates="none"), "log_cumulative"),
 }
+# Those that ask for what the worlds state, by how much more is gained a year; of the others no truth is stated.
+OF_THE_RATE = ("absolute_growth", "matched", "poisson", "bounded")
 # Slow, and beside the point: in one replicate of four.
 SELDOM = ("matched",)
 COHORTS = {"alike": (0.4, 0.4), "early apart": (0.2, 0.5), "late apart": (0.5, 0.2), "no agreement": (0.0, 0.0)}
@@ -48,17 +50,17 @@ def drawn(name, rng):
 
 
 def summary(found, truth):
-    """Mean, spread, coverage of the replicates that were solved."""
+    """Mean, spread, coverage of the replicates that were solved; bias and coverage where a truth is stated."""
     solved = np.array([(p.estimate, p.lo, p.hi) for p in found if p.status == "solved"])
     estimate, lo, hi = solved.T
     return {
         "replicates": len(found),
         "truth": truth,
         "mean": float(estimate.mean()),
-        "bias": float(estimate.mean() - truth),
+        "bias": None if truth is None else float(estimate.mean() - truth),
         "monte_carlo_error": float(estimate.std(ddof=1) / np.sqrt(len(estimate))),
         "spread": float(estimate.std(ddof=1)),
-        "coverage": float(((lo <= truth) & (truth <= hi)).mean()),
+        "coverage": None if truth is None else float(((lo <= truth) & (truth <= hi)).mean()),
         "beyond_0": float(((lo > 0) | (hi < 0)).mean()),
         "solved": float(len(estimate) / len(found)),
     }
@@ -86,7 +88,9 @@ def test_the_premium_is_what_it_is_and_exposure_fakes_none():
             for analysis, run in ANALYSES.items():
                 if analysis not in SELDOM or replicate % 4 == 0:
                     results[analysis].append(run(frame))
-        found[name] = {analysis: summary(rows, truth) for analysis, rows in results.items()}
+        found[name] = {
+            analysis: summary(rows, truth if analysis in OF_THE_RATE else None) for analysis, rows in results.items()
+        }
     written("authority_premium.json", settings, found)
     rows = [
         {"world": world, "analysis": analysis, **row} for world, own in found.items() for analysis, row in own.items()
