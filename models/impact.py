@@ -24,6 +24,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 LEVEL: Final = 0.95
 AUTHORITY: Final = "authority"
@@ -87,11 +88,12 @@ def predict_out_of_medium(
         train, test = ranked.filter(pl.col("medium") != medium), ranked.filter(pl.col("medium") == medium)
         target = train["impact"].to_numpy()
         own = {"none": np.full(test.height, target.mean())}
-        for model, used in columns.items():
-            fitted = clone(_model(model, seed)).fit(train.select(used).to_numpy(), target)
-            own[model] = fitted.predict(test.select(used).to_numpy())
-            if model == MODELS[-1]:
-                importances.append(_importance(fitted, test, used, own["none"], n_permutations, seed))
+        # Hundreds of calls on a hundred rows: threads would cost more than they give.
+        with threadpool_limits(1, user_api="openmp"):
+            for model, used in columns.items():
+                fitted = clone(_model(model, seed)).fit(train.select(used).to_numpy(), target)
+                own[model] = fitted.predict(test.select(used).to_numpy())
+            importances.append(_importance(fitted, test, used, own["none"], n_permutations, seed))
         parts.append(
             test.select("medium", "adopter", "cluster", "impact").with_columns(pl.Series(n, v) for n, v in own.items())
         )

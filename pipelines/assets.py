@@ -35,6 +35,7 @@ from longwave.pipelines.finding_assets import (
     backtests,
     channels,
     curves,
+    impact,
     information_by_age,
     persistence,
     presence,
@@ -202,6 +203,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
         presence,
         speed,
         authority,
+        impact,
     ],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )

@@ -46,3 +46,5 @@ SPECIFICATION_PARTS = {
     },
     "min_age": {"3.0": "3 years old or more", "5.0": "5 years old or more"},
 }
+
+PLACES = "places and media"

@@ -107,7 +107,7 @@ def persistence(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int])
         early = early_year(frame)
         if early is None:
             continue
-        for horizon in _horizons(frame, early):
+        for horizon in horizons(frame, early):
             pairs, launch = _pairs(frame, early, horizon), launches[medium]
             for row in _compared(pairs, early, horizon, launch, N_PERMUTATIONS).iter_rows(named=True):
                 _add_persistence(rows, medium, early, row)
@@ -148,7 +148,7 @@ def early_year(frame: pl.DataFrame) -> int | None:
     return int(enough["k"][0]) if enough.height else None
 
 
-def _horizons(frame: pl.DataFrame, early: int) -> list[int]:
+def horizons(frame: pl.DataFrame, early: int) -> list[int]:
     """Later years, every fifth since first launch, for which at least 80 % of the early adopters have reported.
 
     A year that few have reported yet is open, not short of places; 15 adopters are the least in any case.

@@ -11,7 +11,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 from duckdb import DuckDBPyConnection
-from longwave.pipelines import find, find_authority, find_claims, find_presence
+from longwave.pipelines import find, find_authority, find_claims, find_impact, find_presence
 from longwave.pipelines.adopter_panels import panel_of
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
 from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
@@ -26,7 +26,14 @@ from longwave.pipelines.ripening import CONVENTIONS, ripeness
 from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.steps import digest_of, frame_digest, step_key
 from longwave.warehouse import results
-from longwave.warehouse.adopter_frames import AdopterFrames, journals, newspapers
+from longwave.warehouse.adopter_frames import (
+    COUNTRY_PANELS,
+    AdopterFrames,
+    countries,
+    journals,
+    newspapers,
+    sources_behind_countries,
+)
 from longwave.warehouse.crosstabs import BY_VERDICT, counts
 from longwave.warehouse.curve_frames import series_of_record
 from longwave.warehouse.export import newest_vintage
@@ -383,6 +390,31 @@ def authority(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+@dg.asset(
+    key=["findings", "impact"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"scikit-learn"},
+    deps=[WORLD, *source_keys(sorted({s for medium in COUNTRY_PANELS for s in sources_behind_countries(medium)}))],
+    description="What places' early authority and size foretell of later impact in a medium, learnt from the other media.",
+)
+def impact(house: House) -> dg.MaterializeResult[None]:
+    """Predict every medium's later ranks from the other media."""
+    step = "findings/impact"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        panels = {medium: countries(warehouse.con, medium) for medium in COUNTRY_PANELS}
+        behind = sorted({source for medium in panels for source in sources_behind_countries(medium)})
+        vintage = newest_vintage(warehouse.con, behind)
+        inputs = {name: _frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_impact",), inputs, {"seed": find.SEED})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            rows = find_impact.impact_rows({name: panel_of(frames) for name, frames in panels.items()})
+            _store(warehouse, step, rows, key, vintage)
+        return _result(warehouse, step, changed)
+
+
 FINDING_ASSETS = [
     adoption,
     information_by_age,
@@ -396,4 +428,5 @@ FINDING_ASSETS = [
     presence,
     speed,
     authority,
+    impact,
 ]

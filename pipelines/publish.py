@@ -25,6 +25,7 @@ from longwave.models import (
     forecasts_by_age,
     horizons,
     identification,
+    impact,
     mean_ratio,
     panels,
     persistence,
@@ -124,6 +125,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         revision_frames,
     ),
     "Early authority": (premium, premium.matched, mean_ratio, quality),
+    "What early authority foretells in another medium": (impact, impact.predict_out_of_medium),
     "Presence and outcome": (
         presence,
         presence.rank_correlation,
