@@ -225,6 +225,8 @@ def _weigh(
             gap = target[k] - features[p, k]
             # Growth is not known from one observation: then the level alone is compared.
             apart += 0.0 if np.isnan(gap) else gap * gap
+            if apart >= _FAR:
+                break
         if apart < _FAR:
             found = np.exp(-0.5 * apart) * share_of_row[p] / size[family[r]]
             weight[p] = found * same_medium if same[r] else found

@@ -96,6 +96,17 @@ class Inputs:
     scale: FloatArray
     error_scale: FloatArray
 
+    def take(self, index: IntArray | BoolArray) -> Inputs:
+        """These questions."""
+        return Inputs(
+            self.matrix[index],
+            self.level[index],
+            self.share[index],
+            self.base[index],
+            self.scale[index],
+            self.error_scale[index],
+        )
+
     def moved(self, by: FloatArray) -> FloatArray:
         """Where errors are measured: the damped trend moved by so many scales (E,), within 0 and the top."""
         top = np.where(self.share, 100.0, np.inf)
@@ -168,6 +179,8 @@ class Booster:
 
     def predict(self, matrix: FloatArray) -> FloatArray:
         """Normalised residuals (E,)."""
+        if not len(matrix):  # the library refuses to be asked nothing
+            return np.empty(0)
         with _POOLS.limit(limits=1, user_api="openmp"):
             result: FloatArray = self._model.predict(matrix[:, self._known])
         return result

@@ -106,12 +106,14 @@ class Stack:
         result: FloatArray = inputs.error_scale * np.exp(said)
         return result
 
-    def offsets(self, inputs: Inputs, medium: StrArray, level: float) -> tuple[FloatArray, FloatArray]:
-        """How far (E,) the ends of the central interval lie from the point. ``medium``: (E,) names."""
-        errors = self.errors or _none_yet(self.settings)
-        low, high = errors.ends(group_of(inputs, medium, self.media), level)
-        size = self.expected(inputs)
-        return low * size, high * size
+    def offsets(
+        self, inputs: Inputs, medium: StrArray, levels: Sequence[float]
+    ) -> dict[float, tuple[FloatArray, FloatArray]]:
+        """How far (E,) the ends of the central intervals lie from the point, by level. ``medium``: (E,) names."""
+        errors, size = self.errors or _none_yet(self.settings), self.expected(inputs)
+        group = group_of(inputs, medium, self.media)
+        ends = {level: errors.ends(group, level) for level in levels}
+        return {level: (low * size, high * size) for level, (low, high) in ends.items()}
 
 
 def regime_of(inputs: Inputs) -> IntArray:

@@ -31,7 +31,7 @@ from longwave.models.forecast_boosting import Examples
 from longwave.models.forecast_features import Moments, moments_of
 from longwave.models.forecast_path import knots_for, line_through, rising, widths_along, without_falls
 from longwave.models.forecast_priors import CurveSaid, PriorMember
-from longwave.models.forecast_scale import from_errors, to_errors
+from longwave.models.forecast_scale import from_errors, shares, to_errors
 from longwave.models.forecast_stack import Pool, Settings, Stack, learnt
 from longwave.models.histories import BoolArray, Histories
 from longwave.models.panels import FloatArray, IntArray
@@ -59,10 +59,10 @@ class Explanation:
 
     ``members``: what each member says, (n, H), in the unit of the series; ``references``: (R,) series learnt from;
     ``weights``: (n, R) how far the analogues lean on each (the rest up to 1 is the series' own trend); ``curves``: what
-    each family of curves says by itself. Both None where they were not asked for.
+    each family of curves says by itself. All but the references None where they were not asked for.
     """
 
-    members: Mapping[str, FloatArray]
+    members: Mapping[str, FloatArray] | None
     references: tuple[str, ...]
     weights: FloatArray | None
     curves: Mapping[str, CurveSaid] | None = None
@@ -214,7 +214,7 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             history: n series, each with at least one observation.
             horizons: (H,) years after each series' last observation, whole, 1 or more.
             levels: of the central intervals.
-            explain: work out which references the analogues lean on and what families of curves say, too.
+            explain: say what the members and families of curves say and which references the analogues lean on, too.
 
         Raises:
             ValueError: not fitted, a horizon under 1, a level outside (0, 1), a series without observations.
@@ -234,49 +234,69 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
 
     def _predicted(self, history: Histories, ahead: IntArray, levels: Sequence[float], explain: bool) -> Forecast:
         """The same by the stacks of this forecaster alone."""
-        knots = knots_for(ahead)
+        knots, n, share = knots_for(ahead), len(history), shares(history)
+        near, far = knots < FAR_FROM, knots > NEAR_UNTIL
         moments = moments_of(history, last_only=True)
-        n, share = len(history), (history.info["unit_class"] == "share").to_numpy()
-        shape = (n, len(knots))
         inputs = boosting.inputs_of(moments, np.repeat(np.arange(n), len(knots)), np.tile(knots.astype(np.float64), n))
-        said = self._members(history, knots, inputs)
-        points = self._mixed(
-            knots,
-            n,
-            [
-                self.near_.point(np.column_stack([said[name] for name in NEAR])),
-                self.far_.point(np.column_stack([said[name] for name in FAR])),
-            ],
-        )
-        rises = rising(boosting.levels_for(history)[0], share)
-        last = to_errors(moments.level, share)
-        point = line_through(without_falls(points.reshape(shape), last, rises), knots, ahead)
-        # The errors were made by points that might fall: intervals lie around these, and hold the one that may not.
-        centre = line_through(points.reshape(shape), knots, ahead)
+        # Each stack is asked for the knots alone at which it has a say.
         medium = np.repeat(history.info["medium"].to_numpy().astype(np.str_), len(knots))
+        parts = [
+            (stack, inputs.take(asked), medium[asked])
+            for stack, asked in ((self.near_, np.tile(near, n)), (self.far_, np.tile(far, n)))
+        ]
+        said = [self._near_members(parts[0][1]), self._far_members(history, knots[far], parts[1][1])]
+        points = _mixed(knots, n, [stack.point(each) for (stack, _, _), each in zip(parts, said, strict=True)])
+        last = to_errors(moments.level, share)
+        rises = rising(boosting.levels_for(history)[0], share)
+        point = line_through(without_falls(points, last, rises), knots, ahead)
+        # The errors were made by points that might fall: intervals lie around these, and hold the one that may not.
+        centre = line_through(points, knots, ahead)
+        ends = [stack.offsets(asked, names, levels) for stack, asked, names in parts]
         lower, upper = {}, {}
         for level in levels:
-            near, far = (stack.offsets(inputs, medium, level) for stack in (self.near_, self.far_))
-            low, high = (self._mixed(knots, n, [near[end], far[end]]).reshape(shape) for end in (0, 1))
+            low, high = (_mixed(knots, n, [each[level][end] for each in ends]) for end in (0, 1))
             lower[level] = _levels(history, np.minimum(point, centre + widths_along(low, knots, ahead)))
             upper[level] = _levels(history, np.maximum(point, centre + widths_along(high, knots, ahead)))
-        weights = self._analogues.weights(history) if explain else None
-        curves = self._priors.said(history, ahead) if explain else None
-        said["boosted"] = self._mixed(knots, n, [said.pop("boosted_near"), said.pop("boosted_far")])
-        members = {name: _levels(history, line_through(said[name].reshape(shape), knots, ahead)) for name in MEMBERS}
-        explanation = Explanation(members, self.references_, weights, curves)
+        explanation = Explanation(None, self.references_, None)
+        if explain:
+            boosted = _mixed(knots, n, [each[:, 1] for each in said])
+            own = {"damped_trend": self._trend(inputs).reshape(n, -1), "boosted": boosted}
+            explanation = self._explained(history, knots, ahead, own)
         return Forecast(_levels(history, point), lower, upper, explanation)
 
-    def _members(self, history: Histories, knots: IntArray, inputs: boosting.Inputs) -> dict[str, FloatArray]:
-        """What each member says (n·K,), in the working unit."""
+    def _explained(
+        self, history: Histories, knots: IntArray, ahead: IntArray, said: Mapping[str, FloatArray]
+    ) -> Explanation:
+        """Where a forecast comes from. ``said``: what the first two members say at the knots, in the working unit."""
         rows = np.arange(len(history))
-        return {
-            "damped_trend": inputs.moved(np.zeros(len(inputs.base))),
-            "boosted_near": self.near_.boosted(inputs),
-            "boosted_far": self.far_.boosted(inputs),
-            "analogues": _for_errors(self._analogues.predict(history, knots), history, rows).ravel(),
-            "priors": _for_errors(self._priors.predict(history, knots), history, rows).ravel(),
-        }
+        others = {model.name: _for_errors(model.predict(history, knots), history, rows) for model in self._others()}
+        whole = {**said, **others}
+        return Explanation(
+            {name: _levels(history, line_through(whole[name], knots, ahead)) for name in MEMBERS},
+            self.references_,
+            self._analogues.weights(history),
+            self._priors.said(history, ahead),
+        )
+
+    def _others(self) -> tuple[AnalogueMember, PriorMember]:
+        """Members that need no stack, in the order of ``FAR``."""
+        return self._analogues, self._priors
+
+    @staticmethod
+    def _trend(inputs: boosting.Inputs) -> FloatArray:
+        return inputs.moved(np.zeros(len(inputs.base)))
+
+    def _near_members(self, inputs: boosting.Inputs) -> FloatArray:
+        """What the members of ``NEAR`` say (E, M), in the working unit."""
+        return np.column_stack([self._trend(inputs), self.near_.boosted(inputs)])
+
+    def _far_members(self, history: Histories, knots: IntArray, inputs: boosting.Inputs) -> FloatArray:
+        """What the members of ``FAR`` say (n·K, M), in the working unit; ``inputs``: n·K, those of the knots (K,)."""
+        if not len(knots):
+            return np.empty((0, len(FAR)))
+        rows = np.arange(len(history))
+        others = [_for_errors(model.predict(history, knots), history, rows).ravel() for model in self._others()]
+        return np.column_stack([self._trend(inputs), self.far_.boosted(inputs), *others])
 
     def _asked(self, history: Histories, horizons: Sequence[int], levels: Sequence[float]) -> IntArray:
         if not hasattr(self, "near_"):
@@ -291,13 +311,18 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"series {history.info['series'][int(bare[0])]!r} has no observation; {len(bare)} in all")
         return ahead
 
-    @staticmethod
-    def _mixed(ahead: IntArray, n: int, parts: Sequence[FloatArray]) -> FloatArray:
-        """Near and far (n·H,) joined by how far ahead each question is."""
-        share = np.clip((ahead - NEAR_UNTIL) / (FAR_FROM - NEAR_UNTIL), 0.0, 1.0)
-        far = np.tile(share, n)
-        result: FloatArray = parts[0] * (1.0 - far) + parts[1] * far
-        return result
+
+def _mixed(knots: IntArray, n: int, parts: Sequence[FloatArray]) -> FloatArray:
+    """Near and far joined by how far ahead each knot is, (n, K).
+
+    ``parts``: (n·K',) each, at the knots under ``FAR_FROM`` and at those over ``NEAR_UNTIL``.
+    """
+    near, far = np.zeros((n, len(knots))), np.zeros((n, len(knots)))
+    near[:, knots < FAR_FROM] = parts[0].reshape(n, int((knots < FAR_FROM).sum()))
+    far[:, knots > NEAR_UNTIL] = parts[1].reshape(n, int((knots > NEAR_UNTIL).sum()))
+    share = np.clip((knots - NEAR_UNTIL) / (FAR_FROM - NEAR_UNTIL), 0.0, 1.0)
+    result: FloatArray = near * (1.0 - share) + far * share
+    return result
 
 
 def _rejoined(parts: Sequence[tuple[BoolArray, Forecast]]) -> Forecast:
@@ -315,14 +340,19 @@ def _rejoined(parts: Sequence[tuple[BoolArray, Forecast]]) -> Forecast:
         for ends in ([forecast.lower for forecast in made], [forecast.upper for forecast in made])
     ]
     said = [forecast.explanation for forecast in made]
-    members = {name: whole([each.members[name] for each in said]) for name in said[0].members}
+    members = [each.members for each in said if each.members is not None]
     weights = [each.weights for each in said if each.weights is not None]
     leaned = whole(weights) if len(weights) == len(made) else None
     return Forecast(
         whole([forecast.point for forecast in made]),
         sides[0],
         sides[1],
-        Explanation(members, said[0].references, leaned, _curves_rejoined([each.curves for each in said], whole)),
+        Explanation(
+            {name: whole([each[name] for each in members]) for name in MEMBERS} if len(members) == len(made) else None,
+            said[0].references,
+            leaned,
+            _curves_rejoined([each.curves for each in said], whole),
+        ),
     )
 
 

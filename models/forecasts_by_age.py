@@ -24,6 +24,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import polars as pl
 from longwave.models.backtest import Forecaster, fits, histories_at
+from longwave.models.forecast_path import KNOTS
 from longwave.models.histories import Histories
 from longwave.models.horizons import on_scale
 from longwave.models.panels import FixedSample, IntArray
@@ -45,8 +46,6 @@ SHARED: Final = {"leave-medium-out": 3, "leave-one-out": 3}
 """Fits that all others share."""
 AT_A_TIME: Final = 2
 """Fits that run beside each other."""
-BLOCK: Final = 5
-"""Questions are asked together with those at most so many years nearer or farther."""
 NO_HISTORY: Final = "climatology: no history"
 
 _ANSWERS: Final = {
@@ -131,9 +130,11 @@ def answers(
     def served(fit: tuple[pl.DataFrame, Histories]) -> list[pl.DataFrame]:
         part, allowed = fit
         forecaster = make().fit(allowed)
-        near = part.with_columns(block=(pl.col("year") - pl.col("origin") - 1) // BLOCK)
+        # A history is asked once for all its years, with those that are asked as far ahead.
+        farthest = (pl.col("year") - pl.col("origin")).max().over("series", "origin")
+        far = part.with_columns(knot=farthest.cut(KNOTS[:-1]))
         size = pl.lit(len(allowed), pl.Int64).alias("n_references")
-        blocks = near.partition_by("block", include_key=False)
+        blocks = far.partition_by("knot", include_key=False)
         return [_answered(forecaster, block, references, level).with_columns(size) for block in blocks]
 
     # Fits do not know of each other: how many run at a time changes nothing but the time.

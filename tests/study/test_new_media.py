@@ -25,7 +25,7 @@ from longwave.models.forecast_features import moments_of
 from longwave.models.forecast_path import KNOTS, line_through, rising, without_falls
 from longwave.models.forecast_scale import from_errors, to_errors
 from longwave.models.forecast_stack import QUIET, best_weights, regime_of
-from longwave.models.forecasting import FAR, NEAR, AdoptionForecaster
+from longwave.models.forecasting import FAR, AdoptionForecaster
 from longwave.models.horizons import age_windows, on_scale, peer_points, windows_asked
 from longwave.pipelines.backtests import FITS, SEED, worlds
 from longwave.warehouse.founding_files import founding_folder
@@ -180,9 +180,8 @@ class Asked:
         self.inputs = boosting.inputs_of(
             moments, np.repeat(np.arange(self.n), len(KNOTS)), np.tile(self.knots.astype(float), self.n)
         )
-        said = forecaster._members(histories, self.knots, self.inputs)
-        self.members = np.column_stack([said[name] for name in FAR])
-        self.near = forecaster.near_.point(np.column_stack([said[name] for name in NEAR])).reshape(self.n, -1)
+        self.members = forecaster._far_members(histories, self.knots, self.inputs)
+        self.near = forecaster.near_.point(forecaster._near_members(self.inputs)).reshape(self.n, -1)
         self.last, self.rises = (
             to_errors(moments.level, self.share),
             rising(boosting.levels_for(histories)[0], self.share),

@@ -63,7 +63,7 @@ def test_it_beats_the_damped_trend_where_there_is_a_law_to_learn(
     fitted: AdoptionForecaster, fresh: Histories, horizons: list[int]
 ) -> None:
     origin = 1972
-    said = fitted.predict(fresh.until(origin), horizons)
+    said = fitted.predict(fresh.until(origin), horizons, explain=True)
     column = [origin + step - int(fresh.years[0]) for step in horizons]
     actual = fresh.levels[:, column]
     ours = np.abs(said.point - actual).mean()
