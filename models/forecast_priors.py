@@ -151,46 +151,40 @@ class PriorMember:
         """
         ahead = np.asarray(horizons, dtype=np.int64)
         trend = own_trend(history, ahead)
-        weight = self._weights(history, exclude)
+        weight, which = self._weights(history, exclude)
+        total, prior = weight.sum(axis=1)[which], self._over_grid(weight)
         found = np.full(trend.shape, np.nan)
-        known = np.flatnonzero(_within_grid(history) & (weight.sum(axis=1) > 0))
-        for start in range(0, len(known), _ROWS):
-            rows = known[start : start + _ROWS]
-            likelihood, future = self._drawn(history.take(rows), ahead)
-            posterior = likelihood * self._over_grid(weight[rows])
-            posterior /= posterior.sum(axis=1, keepdims=True)
-            found[rows] = np.exp(np.einsum("ng,ngh->nh", posterior, np.log(future)))
-        total = np.repeat(weight.sum(axis=1, keepdims=True), len(ahead), axis=1)
-        return toward_own_trend(history, trend, found, total, self.own_trend)
+        for rows in _in_blocks(_within_grid(history) & (total > 0)):
+            part = history.take(rows)
+            posterior = self._posterior(part, prior[which[rows]])
+            means = [_log_means(curve, each, part, ahead) for curve, each in posterior.items()]
+            found[rows] = np.exp(np.sum(means, axis=0))
+        return toward_own_trend(history, trend, found, np.repeat(total[:, None], len(ahead), axis=1), self.own_trend)
 
     def said(self, history: Histories, horizons: Sequence[int] | IntArray) -> dict[str, CurveSaid]:
         """What each family of curves says by itself, its ceiling and speed drawn to those of the references.
 
         ``horizons``: (H,) years after each series' last observation. The series' own trend has no part in it.
         """
-        ahead = np.asarray(horizons, dtype=np.int64)
-        weight, n = self._weights(history, None), len(history)
+        ahead, n = np.asarray(horizons, dtype=np.int64), len(history)
+        weight, which = self._weights(history, None)
+        prior = self._over_grid(weight)
         found = {
             curve: CurveSaid(np.full(n, np.nan), np.full(n, np.nan), np.full((n, len(ahead)), np.nan))
             for curve in self.curves
         }
-        known = np.flatnonzero(_within_grid(history) & (weight.sum(axis=1) > 0))
-        for start in range(0, len(known), _ROWS):
-            rows = known[start : start + _ROWS]
+        for rows in _in_blocks(_within_grid(history) & (weight.sum(axis=1)[which] > 0)):
             part = history.take(rows)
-            likelihood, future = self._drawn(part, ahead)
-            posterior = likelihood * self._over_grid(weight[rows])
-            posterior /= posterior.sum(axis=1, keepdims=True)
-            ceiling = np.repeat(np.log(_tops(part)), len(SPEEDS), axis=1)
-            for number, curve in enumerate(self.curves):
-                own = slice(number * ceiling.shape[1], (number + 1) * ceiling.shape[1])
-                total = posterior[:, own].sum(axis=1, keepdims=True)
-                inside = posterior[:, own] / total
-                found[curve].weight[rows] = total[:, 0]
-                found[curve].ceiling[rows] = np.minimum(np.exp((inside * ceiling).sum(axis=1)), ceilings(part))
-                found[curve].point[rows] = np.minimum(
-                    np.exp(np.einsum("ng,ngh->nh", inside, np.log(future[:, own]))), ceilings(part)[:, None]
+            ceiling = np.log(_tops(part))
+            for curve, posterior in self._posterior(part, prior[which[rows]]).items():
+                total = posterior.sum(axis=(1, 2))
+                inside = posterior / total[:, None, None]
+                found[curve].weight[rows] = total
+                found[curve].ceiling[rows] = np.minimum(
+                    np.exp((inside.sum(axis=2) * ceiling).sum(axis=1)), ceilings(part)
                 )
+                point = np.exp(_log_means(curve, inside, part, ahead))
+                found[curve].point[rows] = np.minimum(point, ceilings(part)[:, None])
         return found
 
     def weights(self, history: Histories, *, exclude: BoolArray | None = None) -> FloatArray:
@@ -198,64 +192,102 @@ class PriorMember:
 
         A reference's share is its part of the posterior: how often it counts, and how well its curves fit.
         """
-        weight = self._weights(history, exclude)
+        distinct, which = self._weights(history, exclude)
+        weight = distinct[which]
         shared = np.zeros_like(weight)
-        known = np.flatnonzero(_within_grid(history) & (weight.sum(axis=1) > 0))
-        for start in range(0, len(known), _ROWS):
-            rows = known[start : start + _ROWS]
-            likelihood, _ = self._drawn(history.take(rows), np.empty(0, dtype=np.int64))
-            own = weight[rows] * (likelihood @ self._prior.density.T)
+        for rows in _in_blocks(_within_grid(history) & (weight.sum(axis=1) > 0)):
+            part = history.take(rows)
+            own = weight[rows] * (self._likelihood(part) @ self._prior.density.T)
             total = weight[rows].sum(axis=1, keepdims=True)
-            whole = total + own_weight(history.take(rows), self.own_trend)
+            whole = total + own_weight(part, self.own_trend)
             shared[rows] = own / own.sum(axis=1, keepdims=True) * total / whole
         return shared
 
-    def _weights(self, history: Histories, exclude: BoolArray | None) -> FloatArray:
-        """How often each reference counts for each series, (n, R): families once, the same medium more."""
+    def _weights(self, history: Histories, exclude: BoolArray | None) -> tuple[FloatArray, IntArray]:
+        """How often each reference counts: families once, the same medium more.
+
+        Histories of one medium that may learn from the same references have the same weights: these are worked out once.
+
+        Returns:
+            The distinct weights (D, R), and which of them are those of each history (n,).
+
+        """
         prior, n = self._prior, len(history)
         shape = (n, len(prior.density))
         if exclude is not None and exclude.shape != shape:
             raise ValueError(
                 f"exclude has shape {exclude.shape}; {shape[0]} series and {shape[1]} references need {shape}"
             )
-        counts = (shares(history)[:, None] == prior.share[None, :]) & (prior.density.sum(axis=1) > 0)[None, :]
-        counts = counts if exclude is None else counts & ~exclude
+        share, medium = shares(history), history.info["medium"].to_numpy()
+        first, which = _distinct(share, medium, exclude)
+        counts = (share[first][:, None] == prior.share[None, :]) & (prior.density.sum(axis=1) > 0)[None, :]
+        counts = counts if exclude is None else counts & ~exclude[first]
         member = np.zeros((shape[1], int(prior.family.max(initial=-1)) + 1))
         member[np.arange(shape[1]), prior.family] = 1.0
         size = (counts @ member)[:, prior.family]
-        same = np.asarray(history.info["medium"].to_numpy()[:, None] == prior.medium[None, :], dtype=np.bool_)
+        same = np.asarray(medium[first][:, None] == prior.medium[None, :], dtype=np.bool_)
         weight: FloatArray = np.where(counts, np.where(same, self.same_medium, 1.0) / np.maximum(size, 1.0), 0.0)
-        return weight
+        return weight, which
 
     def _over_grid(self, weight: FloatArray) -> FloatArray:
-        """Prior (n, G) of weights (n, R), with a little of it everywhere."""
-        prior = weight / weight.sum(axis=1, keepdims=True) @ self._prior.density
+        """Prior (D, G) of weights (D, R), with a little of it everywhere; of no meaning where no reference counts."""
+        total = weight.sum(axis=1, keepdims=True)
+        prior = weight / np.where(total > 0, total, 1.0) @ self._prior.density
         result: FloatArray = (1.0 - _EVERYWHERE) * prior + _EVERYWHERE / prior.shape[1]
         return result
 
-    def _drawn(self, history: Histories, ahead: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Likelihood (n, G) of the last years under each curve of the grid, and its levels (n, G, H) ahead."""
-        share, ceiling = shares(history), ceilings(history)
-        last = last_observed(history.levels)
-        back = np.arange(-SPAN, 0)
-        column = last[:, None] + back[None, :]
-        levels = np.where(column >= 0, np.take_along_axis(history.levels, np.maximum(column, 0), axis=1), np.nan)
-        then = to_scale(levels, share, ceiling)
-        level, top = at_columns(history.levels, last), _tops(history)
-        offset = np.where(share, SHARE_OFFSET * ceiling, COUNT_OFFSET)[:, None, None]
-        room = np.where(share, (1.0 + SHARE_OFFSET) * ceiling, np.inf)[:, None, None]
-        variance = NOISE**2 * (1.0 - back)
-        fit, future = [], []
-        for curve in self.curves:
-            past = _through(curve, level, top, back)
-            # Counts have no term for the room that is left: their scale is the logarithm.
-            left = np.where(share[:, None, None], np.log(np.maximum(room - past, 0.5 * offset)), 0.0)
-            gap = then[:, None, :] - (np.log(past + offset) - left)
-            surprise = np.log1p(gap**2 / variance / _FREEDOM) * 0.5 * (_FREEDOM + 1.0)
-            fit.append(-TRUST * np.where(np.isnan(gap), 0.0, surprise).sum(axis=2))
-            future.append(_through(curve, level, top, ahead))
-        logged = np.concatenate(fit, axis=1)
-        return np.exp(logged - logged.max(axis=1, keepdims=True, initial=-np.inf)), np.concatenate(future, axis=1)
+    def _posterior(self, history: Histories, prior: FloatArray) -> dict[str, FloatArray]:
+        """Part (n, M, speeds) of each point of the grid, all curves sum to 1. ``prior``: (n, G)."""
+        posterior = self._likelihood(history) * prior
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        parts = np.split(posterior, len(self.curves), axis=1)
+        return {curve: part.reshape(len(part), -1, len(SPEEDS)) for curve, part in zip(self.curves, parts, strict=True)}
+
+    def _likelihood(self, history: Histories) -> FloatArray:
+        """Likelihood (n, G) of the last years under each curve of the grid, of the most likely one's."""
+        surprise = np.concatenate([_surprise(curve, history) for curve in self.curves], axis=1)
+        # The logarithms of Student's density are summed as one of a product: a logarithm costs more than all the rest.
+        likelihood = surprise ** (-0.5 * TRUST * (_FREEDOM + 1.0))
+        result: FloatArray = likelihood / likelihood.max(axis=1, keepdims=True, initial=0.0)
+        return result
+
+
+def _in_blocks(chosen: BoolArray) -> list[IntArray]:
+    """The chosen rows, a few at a time."""
+    known = np.flatnonzero(chosen)
+    return [known[start : start + _ROWS] for start in range(0, len(known), _ROWS)]
+
+
+def _distinct(share: BoolArray, medium: NDArray[np.object_], exclude: BoolArray | None) -> tuple[IntArray, IntArray]:
+    """The first row of each kind (D,) and the kind of each row (n,): of one unit class, medium and set of references."""
+    kind = np.unique(medium.astype(np.str_), return_inverse=True)[1] * 2 + share
+    if exclude is not None and exclude.size:
+        barred = np.ascontiguousarray(np.packbits(exclude, axis=1))
+        sets = np.unique(barred.view(f"V{barred.shape[1]}")[:, 0], return_inverse=True)[1]
+        kind = kind * len(sets) + sets
+    _, first, which = np.unique(kind, return_index=True, return_inverse=True)
+    return first, which
+
+
+def _surprise(curve: str, history: Histories) -> FloatArray:
+    """Product (n, M × speeds) of 1 + (error / standard deviation)² / degrees of freedom of the last years observed."""
+    share, ceiling = shares(history), ceilings(history)
+    last, back = last_observed(history.levels), np.arange(-SPAN, 0)
+    column = last[:, None] + back[None, :]
+    levels = np.where(column >= 0, np.take_along_axis(history.levels, np.maximum(column, 0), axis=1), np.nan)
+    then = to_scale(levels, share, ceiling)
+    level, top = at_columns(history.levels, last), _tops(history)
+    offset = np.where(share, SHARE_OFFSET * ceiling, COUNT_OFFSET)[:, None]
+    room = np.where(share, (1.0 + SHARE_OFFSET) * ceiling, np.inf)[:, None]
+    found = np.ones((len(level), top.shape[1] * len(SPEEDS)))
+    for year, variance in enumerate(NOISE**2 * (1.0 - back)):
+        seen = np.isfinite(then[:, year])
+        past = _through(curve, level[seen], top[seen], back[year])
+        # Counts have no term for the room that is left: their scale is the logarithm.
+        left = np.where(share[seen, None], np.maximum(room[seen] - past, 0.5 * offset[seen]), 1.0)
+        gap = then[seen, year, None] - np.log((past + offset[seen]) / left)
+        found[seen] *= 1.0 + gap**2 / (variance * _FREEDOM)
+    return found
 
 
 def _tops(history: Histories) -> FloatArray:
@@ -274,14 +306,30 @@ def _within_grid(history: Histories) -> BoolArray:
     return result
 
 
-def _through(curve: str, level: FloatArray, top: FloatArray, years: IntArray) -> FloatArray:
-    """Curves through ``level`` (n,) with ceilings ``top`` (n, M) and every speed, (n, M × speeds, years)."""
-    decay = np.exp(np.clip(-SPEEDS[:, None] * years[None, :], -700.0, 700.0))
-    share = (level[:, None] / top)[:, :, None, None]
+def _through(curve: str, level: FloatArray, top: FloatArray, year: int) -> FloatArray:
+    """Curves through ``level`` (n,) with ceilings ``top`` (n, M) and every speed, ``year`` later: (n, M × speeds)."""
+    decay = np.exp(np.clip(-SPEEDS * year, -700.0, 700.0))
+    share = (level[:, None] / top)[:, :, None]
     with np.errstate(over="ignore", under="ignore"):
         grown = 1.0 / (1.0 + (1.0 / share - 1.0) * decay) if curve == "logistic" else np.exp(np.log(share) * decay)
-    levels: FloatArray = (top[:, :, None, None] * grown).reshape(len(level), top.shape[1] * len(SPEEDS), len(years))
+    levels: FloatArray = (top[:, :, None] * grown).reshape(len(level), top.shape[1] * len(SPEEDS))
     return levels
+
+
+def _log_means(curve: str, part: FloatArray, history: Histories, ahead: IntArray) -> FloatArray:
+    """Sum (n, H) of the logarithms of the levels ahead, each times the ``part`` (n, M, speeds) of its curve."""
+    level, top = at_columns(history.levels, last_observed(history.levels)), _tops(history)
+    decay = np.exp(np.clip(-SPEEDS[:, None] * ahead[None, :], -700.0, 700.0))
+    share = level[:, None] / top
+    ceiling = (part.sum(axis=2) * np.log(top)).sum(axis=1)[:, None]
+    if curve == "gompertz":
+        below: FloatArray = np.einsum("nms,nm->ns", part, np.log(share)) @ decay
+        return ceiling + below
+    odds = (1.0 / share - 1.0)[:, :, None]
+    room = np.empty((len(level), len(ahead)))
+    for number in range(len(ahead)):
+        room[:, number] = np.einsum("nms,nms->n", part, np.log(1.0 + odds * decay[:, number]))
+    return ceiling - room
 
 
 def _fitted(references: Histories, curve: str) -> tuple[FloatArray, FloatArray]:
