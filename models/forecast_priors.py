@@ -321,15 +321,16 @@ def _log_means(curve: str, part: FloatArray, history: Histories, ahead: IntArray
     level, top = at_columns(history.levels, last_observed(history.levels)), _tops(history)
     decay = np.exp(np.clip(-SPEEDS[:, None] * ahead[None, :], -700.0, 700.0))
     share = level[:, None] / top
-    ceiling = (part.sum(axis=2) * np.log(top)).sum(axis=1)[:, None]
+    ceiling: FloatArray = (part.sum(axis=2) * np.log(top)).sum(axis=1)[:, None]
     if curve == "gompertz":
         below: FloatArray = np.einsum("nms,nm->ns", part, np.log(share)) @ decay
-        return ceiling + below
+        below += ceiling
+        return below
     odds = (1.0 / share - 1.0)[:, :, None]
-    room = np.empty((len(level), len(ahead)))
+    levels = np.repeat(ceiling, len(ahead), axis=1)
     for number in range(len(ahead)):
-        room[:, number] = np.einsum("nms,nms->n", part, np.log(1.0 + odds * decay[:, number]))
-    return ceiling - room
+        levels[:, number] -= np.einsum("nms,nms->n", part, np.log(1.0 + odds * decay[:, number]))
+    return levels
 
 
 def _fitted(references: Histories, curve: str) -> tuple[FloatArray, FloatArray]:

@@ -131,8 +131,8 @@ def answers(
         part, allowed = fit
         forecaster = make().fit(allowed)
         # A history is asked once for all its years, with those that are asked as far ahead.
-        farthest = (pl.col("year") - pl.col("origin")).max().over("series", "origin")
-        far = part.with_columns(knot=farthest.cut(KNOTS[:-1]))
+        farthest = part.select((pl.col("year") - pl.col("origin")).max().over("series", "origin")).to_series()
+        far = part.with_columns(pl.Series("knot", np.searchsorted(KNOTS[:-1], farthest.to_numpy())))
         size = pl.lit(len(allowed), pl.Int64).alias("n_references")
         blocks = far.partition_by("knot", include_key=False)
         return [_answered(forecaster, block, references, level).with_columns(size) for block in blocks]

@@ -129,6 +129,18 @@ def test_absurd_values_in_what_is_left_out_change_no_bit(absurd):
     assert np.array_equal(poisoned.predict(target, HORIZONS, exclude=exclude), clean)
 
 
+def test_histories_of_one_medium_keep_what_each_may_learn_from_apart():
+    own = np.linspace(2.0, 9.0, 12)
+    target = histories({"t": own, "u": own}, medium={"t": "m", "u": "m"})
+    exclude = np.stack([np.arange(12) < 6, np.arange(12) >= 6])
+    member = PriorMember().fit(histories(many()))
+    found = member.predict(target, HORIZONS, exclude=exclude)
+    for i in range(2):
+        alone = member.predict(target.take([i]), HORIZONS, exclude=exclude[[i]])
+        np.testing.assert_allclose(found[i], alone[0], rtol=1e-12)
+    assert not np.allclose(found[0], found[1], rtol=1e-6)
+
+
 def test_values_that_may_be_seen_do_change_the_forecast():
     target = histories({"t": many(1)["r05"][:9]})
     changed = PriorMember().fit(histories({**many(), "r04": logistic(45, 0.5, 12, 30.0)}))
