@@ -5,6 +5,7 @@ What is predicted and how is said in `longwave.models.impact`; here only which y
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import polars as pl
@@ -68,14 +69,16 @@ def impact_rows(panels: Mapping[str, AdopterPanel]) -> Rows:
     found = predict_out_of_medium(frame, SIZE, seed=find.SEED)
     compared = {medium: f"years {k} and {horizon} since first launch" for medium, k, horizon, _ in years.iter_rows()}
     for row in found.skills:
+        # From few subregions there is no interval.
+        lo, hi, level = (row.lo, row.hi, LEVEL) if math.isfinite(row.lo) else (None, None, None)
         rows.finding(
             PLACES,
             f"{SKILL}/{row.model}",
             row.medium,
             estimate=row.skill,
-            lo=row.lo,
-            hi=row.hi,
-            level=LEVEL,
+            lo=lo,
+            hi=hi,
+            level=level,
             n=row.n,
             n_clusters=row.clusters,
             unit=UNIT,

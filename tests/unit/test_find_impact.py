@@ -81,6 +81,17 @@ def test_the_rows_and_the_picture_say_the_same(panels):
     assert block.claims == ("C4a",)
 
 
+def test_a_medium_of_few_subregions_has_no_interval():
+    few = {name: panel(name, seed) for seed, name in enumerate(("a", "b", "c"))}
+    one = few["a"].adopters.with_columns(cluster=pl.lit("Region 0"))
+    few["a"] = AdopterPanel("a", "per 100 people", 1900.5, one, few["a"].attention, few["a"].covariates)
+    rows = impact_rows(few)
+    table = find.as_table(rows.findings, "findings", "findings/impact", find.date(2026, 1, 1), "key", find.SEED)
+    own = table.filter(pl.col("mode") == "a", pl.col("measure") == "skill/both")
+    assert own.select("lo", "hi", "level").row(0) == (None, None, None)
+    assert "no interval" in str(impact_blocks(table)[0].figure.to_plotly_json())
+
+
 def test_too_few_media_give_no_rows_and_no_picture():
     assert impact_rows({"a": panel("a", 1), "b": panel("b", 2)}).findings == []
     assert impact_blocks(pl.DataFrame(schema=polars_schema("findings")).filter(pl.col("subject") == PLACES)) == []
