@@ -14,6 +14,7 @@ from longwave.pipelines.blocks_backtests import backtest_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
 from longwave.pipelines.blocks_far import far_blocks
+from longwave.pipelines.blocks_held_aside import held_aside_blocks
 from longwave.pipelines.blocks_impact import impact_blocks
 from longwave.pipelines.blocks_presence import presence_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
@@ -42,6 +43,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *ripeness_blocks(findings, points, passed_on),
         *backtest_blocks(findings, points),
         *far_blocks(findings),
+        *held_aside_blocks(findings),
         *([kept] if kept else []),
         *impact_blocks(findings),
         *claim_blocks(findings, points),

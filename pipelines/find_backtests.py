@@ -36,8 +36,7 @@ def backtest_rows(kept: Sequence[Record]) -> Rows:
     rows = Rows()
     for record in kept:
         before = len(rows.findings)
-        made = _PUBLISHED if record.about["protocol"] == "published" else _RIPENESS
-        for name, add in made.items():
+        for name, add in _ADDS.items():
             if name in record.tables:
                 add(rows, record, record.tables[name])
         for row in rows.findings[before:]:
@@ -53,6 +52,10 @@ def mode_of(record: Record) -> str:
 
 def _subject(record: Record, who: str) -> str:
     return f"backtest/{record.about['protocol']}/{who}"
+
+
+def _unit(record: Record) -> str:
+    return str(record.about.get("unit", POINTS))
 
 
 def _note(record: Record) -> str:
@@ -96,7 +99,7 @@ def _add_scores(rows: Rows, record: Record, table: pl.DataFrame) -> None:
             mode_of(record),
             n=row["n_windows"],
             n_clusters=row["n_clusters"],
-            unit=POINTS,
+            unit=_unit(record),
             **_scored(row, record, row["forecaster"] in bare),
         )
 
@@ -110,7 +113,7 @@ def _add_against(rows: Rows, record: Record, table: pl.DataFrame) -> None:
             mode_of(record),
             n=row["n_windows"],
             n_clusters=row["n_clusters"],
-            unit=POINTS,
+            unit=_unit(record),
             **_scored(row, record, row["peer"] in bare),
         )
 
@@ -228,12 +231,12 @@ def _add_information(rows: Rows, record: Record, table: pl.DataFrame) -> None:
         )
 
 
-_Adds = Mapping[str, Callable[[Rows, Record, pl.DataFrame], None]]
-_PUBLISHED: _Adds = {
+_ADDS: Mapping[str, Callable[[Rows, Record, pl.DataFrame], None]] = {
     "scores": _add_scores,
     "against": _add_against,
     "coverage": _add_coverage,
     "by_series": _add_series,
     "pit": _add_pit,
+    "relative_errors": _add_relative,
+    "information": _add_information,
 }
-_RIPENESS: _Adds = {"relative_errors": _add_relative, "coverage": _add_coverage, "information": _add_information}

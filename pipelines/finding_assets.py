@@ -11,7 +11,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 from duckdb import DuckDBPyConnection
-from longwave.pipelines import find, find_authority, find_claims, find_impact, find_presence
+from longwave.pipelines import find, find_authority, find_claims, find_held_aside, find_impact, find_presence
 from longwave.pipelines.adopter_panels import panel_of
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
 from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
@@ -305,14 +305,18 @@ def upkeep(house: House) -> dg.MaterializeResult[None]:
     description="How good forecasts would have been, in every mode: measured apart on the founding facts, read from its record.",
 )
 def backtests(house: House) -> dg.MaterializeResult[None]:
-    """Read the record of the backtests, where it was made from the founding facts in force."""
+    """Read the record of the backtests, where it was made from the founding facts in force, and the one evaluation."""
     step = "findings/backtests"
-    inputs = inputs_digest(row for source in LEARNT_FROM for row in house.captures(source))
-    kept = standing(records(PREFIX), inputs)
+    captures = [row for source in LEARNT_FROM for row in house.captures(source)]
+    inputs = inputs_digest(captures)
+    once = find_held_aside.told(records(find_held_aside.RECORD), (row.vintage for row in captures))
+    kept = [*standing(records(PREFIX), inputs), *once]
     with Warehouse(house.home) as warehouse:
         vintage = newest(kept) if kept else newest_vintage(warehouse.con)
         key = step_key(
-            ("longwave.pipelines.find_backtests",), {record.name: record.digest for record in kept}, {"inputs": inputs}
+            ("longwave.pipelines.find_backtests", "longwave.pipelines.find_held_aside"),
+            {record.name: record.digest for record in kept},
+            {"inputs": inputs},
         )
         changed = warehouse.step_key(step) != key
         if changed:

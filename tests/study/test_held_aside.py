@@ -5,11 +5,10 @@ then forecast as a user's own file would be. Two protocols: every origin with at
 next 1 to 4; and ages 3 to 16 for 5 and 10 years on and the level at age 20, the launch being the first year at or over 1.
 Shares are scored in points, counts in natural logarithms of the level per 100 people.
 
-It runs once. Nothing happens without LONGWAVE_EVALUATE=<panel>, nor where `results/held_aside.json` stands already: a
-second look would make the panel a development set. A figure is quoted from that file only.
+It runs once. Nothing happens without LONGWAVE_EVALUATE=<panel>, nor where its record, `warehouse/measured/held-aside.json`,
+stands already: a second look would make the panel a development set. A figure is quoted from that file only.
 """
 
-import json
 import os
 import runpy
 import subprocess
@@ -33,10 +32,12 @@ from longwave.models.horizons import (
 )
 from longwave.models.peers import PeerForecaster
 from longwave.models.scores import ENDS
+from longwave.warehouse.records import Record, write_record
 
 _PANEL = runpy.run_path(str(Path(__file__).with_name("held_aside_panel.py")))
 PANEL = "hccta_2004_cars_and_oxygen_steel"
-RESULT = Path(__file__).parent / "results" / "held_aside.json"
+MEASURED = Path(__file__).parents[2] / "warehouse" / "measured"
+RESULT = MEASURED / "held-aside.json"
 SEED = 20261126
 N_BOOT = 2000
 FAMILIES = {"private car": "automobile", "commercial vehicle": "automobile", "oxygen steel": "steel"}
@@ -122,6 +123,22 @@ def evaluated(rows, references, forecaster, short_peers=SHORT_PEERS):
     }
 
 
+def recorded(found, about):
+    """The record of an evaluation: its tables, those of both unit classes in one."""
+    tables = {
+        name: pl.concat(
+            [
+                pl.DataFrame(part[name], infer_schema_length=None).select(pl.lit(kind).alias("unit_class"), pl.all())
+                for kind, part in found["short"].items()
+            ],
+            how="vertical_relaxed",
+        )
+        for name in ("scores", "against", "coverage")
+    }
+    far = pl.DataFrame(found["far"], infer_schema_length=None)
+    return Record(RESULT.stem, about | {"series": found["series"]}, tables | {"relative_errors": far})
+
+
 def test_the_panel_is_the_one_that_was_registered():
     from longwave.warehouse.world import load_fact
 
@@ -137,8 +154,10 @@ def test_the_panel_is_the_one_that_was_registered():
 
 @pytest.mark.skipif(os.environ.get("LONGWAVE_EVALUATE") != PANEL, reason=f"only with LONGWAVE_EVALUATE={PANEL}")
 def test_the_one_evaluation():
+    from longwave.pipelines.backtest_inputs import LEARNT_FROM, inputs_digest
     from longwave.pipelines.backtests import worlds
     from longwave.pipelines.learnt import fitted
+    from longwave.pipelines.observe import held_originals
     from longwave.warehouse.founding_files import founding_folder
 
     if RESULT.exists():
@@ -148,6 +167,18 @@ def test_the_one_evaluation():
         references = world(None)
     # As `longwave assess` fits it: the media of the panel are in no reference, and its intervals must allow for that.
     found = evaluated(pl.read_csv(_PANEL["FILE"]), references, fitted(references))
-    settings = {"panel": PANEL, "sha256": _PANEL["digest"](), "seed": SEED, "n_boot": N_BOOT, "commit": commit}
-    RESULT.write_text(json.dumps(settings | {"learnt_from": references.digest()} | found, indent=1) + "\n")
-    print(json.dumps(found["short"], indent=1))
+    captures = [row for row in held_originals(founding_folder()) if row.source in LEARNT_FROM]
+    about = {
+        "protocol": "held-aside",
+        "panel": PANEL,
+        "sha256": _PANEL["digest"](),
+        "seed": SEED,
+        "n_boot": N_BOOT,
+        "commit": commit,
+        "newest_vintage": str(max(row.vintage for row in captures)),
+        "inputs": inputs_digest(captures),
+        "learnt_from": references.digest(),
+    }
+    record = recorded(found, about)
+    write_record(record, MEASURED)
+    print(record.tables["against"])
