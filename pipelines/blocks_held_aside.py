@@ -166,8 +166,8 @@ def _coverage(rows: dict[str, pl.DataFrame]) -> FigureBlock:
         alt="Observed against stated coverage of the intervals on the panel held aside, counts and shares apart.",
         note=(
             "The rule is that of the figures above: the 90 % interval contains the stated share, and the point lies within 5 "
-            "points of it. The table has the intervals by the last level before the forecast too. Intervals were learnt "
-            "from media that people and households take up; steel made in oxygen furnaces is a choice of producers."
+            "points of it. The table has the intervals by the last level before the forecast too. Steel made in "
+            "oxygen furnaces is a choice of producers, as little of what was learnt from is; whether that is why is not tested."
         ),
         source_ids=[SOURCE],
         unit="share of outcomes",
