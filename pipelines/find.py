@@ -123,6 +123,8 @@ def _compared(pairs: pl.DataFrame, early: int, horizon: int, launch: int, permut
 def _add_without_largest(rows: Rows, medium: str, early: int, horizon: int, pairs: pl.DataFrame, launch: int) -> None:
     """The partial rank correlation without the subregion that has the most places in it (of equals, the first by name)."""
     used = pairs.drop_nulls(["region", "y_k", "y_H", "log_gdp_prior"])
+    if used.is_empty():
+        return
     largest = used.group_by("region").len().sort("len", "region", descending=[True, False])["region"][0]
     table = _compared(pairs.filter(pl.col("region") != largest), early, horizon, launch, 0)
     row = table.row(

@@ -36,3 +36,12 @@ def test_the_places_of_the_largest_subregion_are_left_out_for_the_media_a_claim_
         assert row["note"] == f"without {LARGEST}"
     # All places but those of the largest subregion kept their order, so the reading hangs on them alone.
     assert without["internet", 20]["lo"] > 0.5 > with_it[20]["estimate"]
+
+
+def test_where_no_wealth_is_known_nothing_is_left_out(monkeypatch):
+    monkeypatch.setattr(find, "N_BOOT", 99)
+    monkeypatch.setattr(find, "N_PERMUTATIONS", 9)
+    poor = places().with_columns(log_wealth_prior=pl.lit(None, pl.Float64))
+    rows = find.persistence({"internet": poor}, {"internet": 1990})
+    assert [row for row in rows.findings if row["mode"] == find.WITHOUT_LARGEST] == []
+    assert [row for row in rows.findings if row["measure"] == "tau_b_survivors"] != []
