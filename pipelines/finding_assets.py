@@ -74,7 +74,7 @@ def _result(warehouse: Warehouse, step: str, changed: bool) -> dg.MaterializeRes
     )
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": results.curve_points(warehouse.con, step).height,
+            "dagster/row_count": findings.height + results.curve_points(warehouse.con, step).height,
             "changed": changed,
             "digest": (warehouse.step_key(step) or "")[:16],
             "findings": preview(findings, 12),

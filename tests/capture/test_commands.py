@@ -260,8 +260,8 @@ def test_a_live_run_keeps_yesterdays_figures_where_it_gets_no_better_ones(comman
     assert "their figures stand as they were" in result.stdout
     assert command("query", "select * from observations order by all", "--format", "csv").stdout == before
     assert (home_copy / "site" / "findings.json").read_bytes() == findings
-    # The refusal and its reason stand on the page of sources; nothing else was done again.
-    assert "rows kept" in (home_copy / "site" / "sources.html").read_text()
+    # The refusal and its reason stand on the source's page; nothing else was done again.
+    assert "rows kept" in (home_copy / "site" / "source-hccta.html").read_text()
     assert "steps done: site" in result.stdout
     # Asked again, the same refusal: still an error, and no step has anything to do.
     again = command("run", "--live")

@@ -317,7 +317,8 @@ def test_without_the_study_of_information_there_is_no_ripeness_but_a_word(ask, o
 
 def test_the_example_of_the_readme_runs(root, inside, assess_home, tmp_path, monkeypatch):
     readme = (root / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```csv\n(.*?)```", readme, re.S)
+    section = re.search(r"^## [^\n]*\n(?:(?!^## ).)*?^longwave assess .*?(?=^## )", readme, re.M | re.S)
+    (example,) = re.findall(r"```csv\n(.*?)```", section[0], re.S)
     (command,) = re.findall(r"^longwave assess .*$", readme, re.M)
     words = shlex.split(command)[1:]
     (tmp_path / words[1]).write_text(example, encoding="utf-8")

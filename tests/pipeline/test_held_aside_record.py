@@ -104,4 +104,4 @@ def test_the_run_tells_it_on_the_page(full_home, query):
     assert row["n"] == FOUND.height
     page = (full_home.site / "forecasts.html").read_text(encoding="utf-8")
     for block in held_aside_blocks(FOUND):
-        assert f'id="{block.id}"' in page
+        assert f'id="figure-{block.id}"' in page

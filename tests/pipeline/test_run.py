@@ -149,7 +149,9 @@ def test_nothing_published_reads_the_clock(full_home, root):
     for name, text in strings_of(full_home.site):
         for day in re.findall(r"\d{4}-\d\d-\d\d", text):
             found.setdefault(day, name)
-        assert re.search(r"\d[T ]?\d\d:\d\d:\d\d", text) is None, name
+        # A feed needs a time of day: every entry has the first of its vintage's.
+        told = text.replace("T00:00:00Z", "") if name.endswith(".atom") else text
+        assert re.search(r"\d[T ]?\d\d:\d\d:\d\d", told) is None, name
     assert len(found) > 5
     assert {day: name for day, name in found.items() if day not in written} == {}
     for path in full_home.site.rglob("*.parquet"):
