@@ -1,5 +1,5 @@
 # Every target sets up what it needs; `make run` and `make test` are all a newcomer types.
-.PHONY: run test setup lint ui bench study soak clean lock
+.PHONY: run test cover setup lint ui bench study soak clean lock
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
@@ -10,6 +10,9 @@ run: $(STAMP)            ## run the pipeline, publish the site, print the verdic
 	@$(BIN)/longwave run
 
 test: $(STAMP)           ## the whole test suite
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+cover: $(STAMP)          ## the same, with the lines and branches that no test runs: slower
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 setup: $(STAMP)          ## the virtual environment alone
