@@ -154,7 +154,7 @@ def _resamples(
     model = ErrorModel(jacobian[told], at[told], float(np.median(np.diff(at))))
     likely, power = (part[0] for part in model.posterior(residual[None, told]))
     errors = model.draw(likely, power, at, rng, replicates)
-    weights = np.linalg.pinv(jacobian, rcond=1e-9).T @ _gradients(fits, ahead, row)
+    weights = np.linalg.pinv(jacobian, rcond=1e-9).T @ _unscaled(_gradients(fits, ahead, row))
     nominal = model.nominal(errors, told, weights, at, level)
     made = np.full((replicates, len(ages)), np.nan)
     made[:, seen] = np.cumsum(curve + errors, axis=1) if fits.objective == "increments" else curve + errors
@@ -171,6 +171,18 @@ def _gradients(fits: CurveFits, ahead: Floats, row: int) -> Floats:
     found[1:n, 1:n] = by_x[0].T
     found[:, len(found) :] = _slopes(fits, ahead, row)[1]
     return found[1:] if _held(fits, row) else found
+
+
+def _unscaled(gradients: Floats) -> Floats:
+    """Columns divided by a power of 2 that brings them near 1; of one that is infinite somewhere only that is kept.
+
+    A nominal level does not hang on the unit of a quantity, and a curve at its limit has parameters, and derivatives of
+    them, near the largest number there is (the a of gamma/shifted Gompertz up to 1e304).
+    """
+    endless = np.isinf(gradients).any(axis=0)
+    kept = np.where(endless, np.sign(gradients) * np.isinf(gradients), np.nan_to_num(gradients, nan=0.0))
+    _, exponent = np.frexp(np.abs(kept).max(axis=0))
+    return np.asarray(np.ldexp(kept, -exponent))
 
 
 def unexplained(fits: CurveFits, levels: Floats, at: Floats, row: int) -> tuple[Floats, Floats, Floats, Booleans]:

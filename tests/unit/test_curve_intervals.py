@@ -161,3 +161,15 @@ def test_what_could_not_be_fitted_has_no_intervals_either(intervals):
     for ahead, what in ((10.0, "one vector"), ([[1.0, 2.0]], "one vector"), ([3.0, np.inf], "age 1 is not finite")):
         with pytest.raises(ValueError, match=what):
             intervals(fits, levels, AGES, ages_ahead=ahead)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_parameter_near_the_largest_number_has_an_interval_without_a_warning():
+    """A jump at the end drives gamma/shifted Gompertz to its edge, where a is 1e304."""
+    levels = np.array([[0.0, 4.87, 0.04, 0.0, 3.25, 3.13, 0.0, 3.63, 12.44, 11.51]])
+    fits = fit_curves(levels, AGES[:10], "gamma_shifted_gompertz")
+    assert fits.status[0] == "on_bound"
+    assert fits.params["a"][0] > 1e300
+    made = bootstrap_intervals(fits, levels, AGES[:10], seed=1, replicates=20)
+    assert made.low["m"][0] < 12.44 <= made.high["m"][0]
+    assert all(made.low[name][0] <= made.high[name][0] for name in fits.params)
