@@ -100,7 +100,7 @@ def _within(logs: Floats, series: NDArray[np.intp]) -> tuple[Floats, NDArray[np.
     off = logs - means[which]
     products = np.stack([np.bincount(which, column, len(names)) for column in (off[:, :1] * off).T], axis=1)
     kept = (count > 1) & (products[:, 0] > 0)
-    return products[kept], count[kept]
+    return np.asarray(products[kept]), count[kept]
 
 
 def _percent(products: Floats) -> Floats:
@@ -147,7 +147,7 @@ def simulated(n: int, noise: float, seed: int, errors: str = "levels") -> tuple[
 
     """
     rng = np.random.default_rng(seed)
-    p, q = (np.exp(rng.uniform(*np.log(ends), (n, 1))) for ends in (P, Q))
+    p, q = (np.exp(rng.uniform(np.log(low), np.log(high), (n, 1))) for low, high in (P, Q))
     ages = np.arange(1.0, YEARS + 1)
     decay = np.exp(-(p + q) * ages)
     return with_errors(CEILING * (1 - decay) / (1 + q / p * decay), noise, errors, rng), ages
@@ -171,7 +171,7 @@ def with_errors(exact: Floats, noise: float, errors: str, rng: np.random.Generat
         raise ValueError(f"errors of {errors!r} are not one of {', '.join(ERRORS)}")
     drawn = rng.standard_normal(exact.shape)
     if errors == "levels":
-        return np.clip(exact + noise * drawn, 0, None)
+        return np.asarray(np.clip(exact + noise * drawn, 0, None))
     steps = np.diff(exact, axis=1, prepend=0.0)
     noisy = steps + noise / 100 * steps.max(axis=1, keepdims=True) * drawn
-    return np.clip(np.cumsum(noisy, axis=1), 0, None)
+    return np.asarray(np.clip(np.cumsum(noisy, axis=1), 0, None))

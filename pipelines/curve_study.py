@@ -26,7 +26,10 @@ SHARE = "share of series"
 # The comparison of families.
 HELD_OUT = 3
 COMPARED_FROM = 10
-WEIGHT, FORESEEN, ABSTAINED = "aicc_weight", "error_of_last_three", "no_forecast_of_last_three"
+WEIGHT, ABSTAINED = "aicc_weight", "no_forecast_of_last_three"
+# By class of unit: points of a share and things per 100 people have no common mean.
+FORESEEN = {"share": "error_of_last_three_shares", "count": "error_of_last_three_counts"}
+FORESEEN_UNIT = {"share": "points", "count": "per 100 people"}
 NAIVE = "last figure carried on"
 # The curves of the four media.
 YEARS_ON = 10
@@ -34,7 +37,10 @@ FITTED, OBSERVED, DISAGREE = "fitted_curve", "fitted_to", "families_disagree"
 # The truncation study.
 CHANGE = "systematic_change"
 LONG_ENOUGH, RISEN_TO = 12, 60.0
-SIMULATED, NOISES = 200, (1.0, 3.0)
+SIMULATED = 200
+ERRORS_OF_LEVELS, ERRORS_OF_INCREMENTS = (1.0, 3.0), 10.0
+FROM_FIRST = " from the first figure"  # t = 1 there, whenever the launch was
+OF_LEVELS, OF_INCREMENTS = "simulated, errors of levels", "simulated, errors of increments"
 CHANGED_PANELS = ("us-households", "internet-countries")
 
 
@@ -106,8 +112,11 @@ def _add_comparison(rows: Rows, levels: pl.DataFrame) -> None:
     values = np.concatenate(compared)
     means = cluster_means(values, about["panel"].to_list(), about["cluster"].to_list(), n_boot=N_BOOT, seed=SEED)
     columns = _columns()
+    foreign = {part["panel"][0]: [m for kind, m in FORESEEN.items() if kind != part["unit_class"][0]] for part in parts}
     for row in means.sort("panel", "column").iter_rows(named=True):
         measure, family, unit = columns[row["column"]]
+        if measure in foreign.get(row["panel"], ()):
+            continue
         rows.finding(
             row["panel"],
             measure,
@@ -127,23 +136,31 @@ def _columns() -> list[tuple[str, str, str]]:
     """Measure, family and unit of each column of `_compared`."""
     return [
         *[(WEIGHT, family, "share of the weight") for family in FAMILIES],
-        *[(FORESEEN, family, "points, or per 100 people") for family in (*FAMILIES, NAIVE)],
+        *[(FORESEEN[kind], name, unit) for kind, unit in FORESEEN_UNIT.items() for name in (*FAMILIES, NAIVE)],
         *[(ABSTAINED, family, SHARE) for family in FAMILIES],
     ]
 
 
 def _compared(part: pl.DataFrame) -> NDArray[np.float64]:
-    """Weights, errors of the last three figures and abstentions, (series, columns); shares are held to 100."""
-    whole = matrix(part)
-    ceiling = CEILING if part["unit_class"][0] == "share" and not (whole.levels > CEILING).any() else None
-    made = compare_families(whole.levels, whole.t, objective=OBJECTIVE, ceiling=ceiling, held_out=HELD_OUT)
-    foreseen = np.column_stack([made.foreseen[family] for family in FAMILIES])
+    """Weights, errors of the last three figures and abstentions of one panel, (series, columns).
+
+    Errors stand in the columns of the panel's class of unit; those of the other are NaN. A share is held to 100 unless its
+    own figures go higher.
+    """
+    whole, kind = matrix(part), str(part["unit_class"][0])
+    weights, foreseen = np.full((2, len(whole.series), len(FAMILIES)), np.nan)
+    over = (whole.levels > CEILING).any(axis=1) | (kind != "share")
+    for rows, ceiling in ((np.flatnonzero(over), None), (np.flatnonzero(~over), CEILING)):
+        made = compare_families(whole.levels[rows], whole.t, objective=OBJECTIVE, ceiling=ceiling, held_out=HELD_OUT)
+        weights[rows] = np.column_stack([made.weight[family] for family in FAMILIES])
+        foreseen[rows] = np.column_stack([made.foreseen[family] for family in FAMILIES])
+    weights[weights.sum(axis=1) == 0] = np.nan
+    known = np.isfinite(foreseen)
     errors = np.column_stack([foreseen, _carried_on(whole.levels)])
     # Only where every family has a forecast: else who is silent about the hard ones would look best.
-    errors[~np.isfinite(foreseen).all(axis=1)] = np.nan
-    weights = np.column_stack([made.weight[family] for family in FAMILIES])
-    weights[weights.sum(axis=1) == 0] = np.nan
-    return np.column_stack([weights, errors, ~np.isfinite(foreseen)])
+    errors[~known.all(axis=1)] = np.nan
+    by_kind = [errors if kind == name else np.full_like(errors, np.nan) for name in FORESEEN]
+    return np.column_stack([weights, *by_kind, ~known])
 
 
 def _carried_on(levels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -221,12 +238,18 @@ def _add_change(rows: Rows, levels: pl.DataFrame) -> None:
 
 
 def _sets(levels: pl.DataFrame) -> Iterable[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Shares that rose to 60 % within 12 figures or more, and curves whose truth is known."""
+    """Shares that rose to 60 % within 12 figures or more, by both readings of when t begins, and curves of a known truth."""
     for panel in CHANGED_PANELS:
         rose = (pl.len().over("series") >= LONG_ENOUGH) & (pl.col("value").max().over("series") >= RISEN_TO)
         part = levels.filter(pl.col("panel") == panel, ~pl.col("left_truncated")).filter(rose)
         if not part.is_empty():
-            whole = matrix(part)
-            yield panel, whole.levels, whole.t
-    for noise in NOISES:
-        yield f"simulated, noise of {noise:g} %", *simulated(SIMULATED, noise, SEED)
+            first = part.with_columns(t=pl.col("t") - pl.col("t").min().over("series") + 1)
+            for subject, frame in ((panel, part), (panel + FROM_FIRST, first)):
+                whole = matrix(frame)
+                yield subject, whole.levels, whole.t
+    yield (
+        f"{OF_INCREMENTS}, {ERRORS_OF_INCREMENTS:g} %",
+        *simulated(SIMULATED, ERRORS_OF_INCREMENTS, SEED, "increments"),
+    )
+    for noise in ERRORS_OF_LEVELS:
+        yield f"{OF_LEVELS}, {noise:g} %", *simulated(SIMULATED, noise, SEED)

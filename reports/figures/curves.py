@@ -18,10 +18,16 @@ MEDIA = ("medium", "label", "family", "t", "value", "unit", "status")
 COMPARED = ("measure", "family", "estimate", "lo", "hi", "n")
 OBSERVED = "observed"
 CARRIED_ON = "last figure carried on"
+WEIGHT, SHARES, COUNTS = "aicc_weight", "error_of_last_three_shares", "error_of_last_three_counts"
 SPOKEN_AGE = 5
+LAST = 3
+"""How many figures are left out of a fit, and forecast."""
+EXCEEDED_BY = 10
+"""Percent over a ceiling from which on it is exceeded."""
+_SPELT = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten", 15: "fifteen", 20: "twenty"}
 WORDS = {
     "finite_ceiling": "a finite ceiling",
-    "ceiling_exceeded": "of these ceilings, since exceeded by more than 10\u202f%",
+    "ceiling_exceeded": f"of these ceilings, since exceeded by more than {EXCEEDED_BY}\u202f%",
     "no_finite_ceiling": "no finite ceiling",
     "on_bound": "a parameter on a bound",
 }
@@ -107,12 +113,17 @@ def _identified_sentence(frame: pl.DataFrame) -> str:
     wrong = at.filter(pl.col("measure") == "ceiling_exceeded")["estimate"].to_list()
     if not found:
         return "How early figures identify a ceiling"
-    said = f"Five years in, {_range(found)} of series have a finite ceiling, by family"
+    said = f"{_spelt(SPOKEN_AGE).capitalize()} years in, {_range(found)} of series have a finite ceiling, by family"
     return (
-        f"{said}; the figures have since exceeded {_range(wrong)} of these ceilings by more than a tenth"
+        f"{said}; the figures have since exceeded {_range(wrong)} of these ceilings by more than {EXCEEDED_BY}\u202f%"
         if wrong
         else said
     )
+
+
+def _spelt(number: float) -> str:
+    """Write a small whole number as prose has it."""
+    return _SPELT.get(int(number), palette.integer(number))
 
 
 def _range(values: Sequence[float]) -> str:
@@ -134,7 +145,8 @@ def media(frame: pl.DataFrame, *, title: str | None = None) -> go.Figure:
     base.require(frame, MEDIA, "curves of the media")
     fig = base.sheet(
         title or _agreement_sentence(frame),
-        "Curves of each family fitted to all figures of a medium in the United States (dots), and ten years on",
+        "Curves of each family fitted to all figures of a medium in the United States (dots), and "
+        f"{_spelt(_years_on(frame))} years on",
     )
     panels = [(str(key[0]), rows) for key, rows in frame.group_by("medium", maintain_order=True)]
     families = [name for name in frame["family"].unique(maintain_order=True) if name != OBSERVED]
@@ -215,11 +227,19 @@ def _agreement_sentence(frame: pl.DataFrame) -> str:
     apart = sorted(pair["high"] - pair["low"] for pair in ends.filter(pl.col("len") > 1).iter_rows(named=True))
     if not apart:
         return "Families of curves through the same figures"
-    said = f"Ten years on, the curves of a share lie {_apart(apart[0], apart[-1])} points apart"
+    on = _spelt(_years_on(frame)).capitalize()
+    said = f"{on} years on, the curves of a share lie {_apart(apart[0], apart[-1])} points apart"
     last = dots.filter(pl.col("t") == pl.col("t").max().over("medium")).select("medium", "t", figure="value")
     there = curves.join(last, on=["medium", "t"]).group_by("medium", "figure", maintain_order=True).agg(span)
     outside = there.filter(~pl.col("figure").is_between("low", "high"))["medium"].to_list()
     return f"{said}; the last figure lies outside all of them for {_listed(outside)}" if outside else said
+
+
+def _years_on(frame: pl.DataFrame) -> int:
+    """How many years the curves go on after the last figure; the same for every medium."""
+    ends = frame.group_by("medium", pl.col("family") == OBSERVED).agg(pl.col("t").max())
+    last = ends.filter("family").join(ends.filter(~pl.col("family")), on="medium", suffix="_drawn")
+    return int((last["t_drawn"] - last["t"]).max())  # type: ignore[arg-type]
 
 
 def _apart(low: float, high: float) -> str:
@@ -249,8 +269,9 @@ def families(frame: pl.DataFrame, *, title: str | None = None) -> go.Figure:
         "Means over series, groups weighing the same; bands: 95\u202f% intervals",
     )
     panels = {
-        "aicc_weight": ("What explains", "share of the AICc weight, percent", "\u202f%"),
-        "error_of_last_three": ("What foresees", "error of the last three figures, points", ""),
+        WEIGHT: ("What explains", "share of the AICc weight, percent", "\u202f%"),
+        SHARES: ("What foresees a share", f"error of the last {_spelt(LAST)}, points", ""),
+        COUNTS: ("What foresees a count", f"error of the last {_spelt(LAST)}, per 100 people", ""),
     }
     shown = [name for name in panels if name in set(frame["measure"])]
     most = max(frame.filter(pl.col("measure") == name).height for name in shown)
@@ -307,9 +328,8 @@ def _draw_mean(fig: go.Figure, panel: str, place: int, row: dict[str, Any], suff
 
 def _compared_sentence(frame: pl.DataFrame) -> str:
     """Say whose weight leads and what foresees best; no family is named where intervals leave it open."""
-    weight = frame.filter(pl.col("measure") == "aicc_weight", pl.col("estimate").is_not_null())
-    error = frame.filter(pl.col("measure") == "error_of_last_three", pl.col("estimate").is_not_null())
-    parts = []
+    known = frame.filter(pl.col("estimate").is_not_null())
+    weight, parts = known.filter(pl.col("measure") == WEIGHT), []
     if not weight.is_empty():
         leading = weight.sort("estimate", descending=True).row(0, named=True)
         others = weight.filter(pl.col("family") != leading["family"])["hi"].max()
@@ -317,24 +337,28 @@ def _compared_sentence(frame: pl.DataFrame) -> str:
         parts.append(
             f"{leading['family']} explains most for its parameters" if clear else "No family explains clearly most"
         )
-    own, naive = error.filter(pl.col("family") != CARRIED_ON), error.filter(pl.col("family") == CARRIED_ON)
-    if not own.is_empty() and not naive.is_empty():
-        parts.append(_foreseen(own, naive.row(0, named=True)))
+    foreseen = {
+        of: _foreseen(known.filter(pl.col("measure") == name)) for name, of in ((SHARES, "shares"), (COUNTS, "counts"))
+    }
+    found = {of: said for of, said in foreseen.items() if said}
+    if len(set(found.values())) < len(found):
+        parts.append(f"of shares as of counts, {found['shares']}")
+    else:
+        parts += [f"of {of}, {said}" for of, said in found.items()]
     return "; ".join(parts) or "Families of curves side by side"
 
 
-def _foreseen(curves: pl.DataFrame, plain: dict[str, Any]) -> str:
-    """Say whether curves foresee better than the last figure carried on, and how firmly."""
-    best = curves.sort("estimate").row(0, named=True)
+def _foreseen(errors: pl.DataFrame) -> str:
+    """Say whether curves foresee better than the last figure carried on, and how firmly; nothing where one is missing."""
+    curves, naive = errors.filter(pl.col("family") != CARRIED_ON), errors.filter(pl.col("family") == CARRIED_ON)
+    if curves.is_empty() or naive.is_empty():
+        return ""
+    best, plain = curves.sort("estimate").row(0, named=True), naive.row(0, named=True)
     if plain["estimate"] < best["estimate"]:
-        lows = curves[
-            "lo"
-        ].to_list()  # of every curve: the best on average need not be the one whose interval reaches lowest
+        # Of every curve: the best on average need not be the one whose interval reaches lowest.
+        lows = curves["lo"].to_list()
         clear = plain["hi"] is not None and None not in lows and plain["hi"] < min(lows)
-        return (
-            f"carrying the last figure on foresees the next three {'' if clear else 'on average '}better than any curve"
-        )
-    clear = plain["lo"] is not None and best["hi"] is not None and best["hi"] < plain["lo"]
-    return (
-        f"the best curve foresees the next three {'' if clear else 'on average '}better than the last figure carried on"
-    )
+        firmly = "" if clear else "on average "
+        return f"carrying the last figure on foresees the next {_spelt(LAST)} {firmly}better than any curve"
+    firmly = "" if plain["lo"] is not None and best["hi"] is not None and best["hi"] < plain["lo"] else "on average "
+    return f"the best curve foresees the next {_spelt(LAST)} {firmly}better than the last figure carried on"

@@ -5,8 +5,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from longwave.models.curve_comparison import compare_families
 from longwave.models.curves import FAMILIES, fit_curves
+from longwave.models.identification import AGES, EXCEEDED_BY
 from longwave.models.matrices import matrix
+from longwave.models.truncation import PUBLISHED, roughly_as_published, systematic_change
 from longwave.pipelines.blocks_curves import PAGE, curve_blocks
 from longwave.pipelines.curve_fits import fit_every_cut
 from longwave.pipelines.curve_study import (
@@ -15,8 +18,11 @@ from longwave.pipelines.curve_study import (
     DISAGREE,
     FITTED,
     FORESEEN,
+    FROM_FIRST,
+    HELD_OUT,
     NAIVE,
     WEIGHT,
+    YEARS_ON,
     MediumLine,
     curve_study,
 )
@@ -113,11 +119,49 @@ def test_the_error_of_a_family_is_that_of_the_last_three_figures_left_out(world,
     fits = fit_curves(whole.levels[:, :-3], whole.t[:-3], "logistic")
     errors = np.sqrt(np.mean((whole.levels[:, -3:] - fits.predict(whole.t[-3:])) ** 2, axis=1))
     plain = np.sqrt(np.mean((whole.levels[:, -3:] - whole.levels[:, -4:-3]) ** 2, axis=1))
-    found = finding(tables, "mobile-countries", FORESEEN)
+    found = finding(tables, "mobile-countries", FORESEEN["count"])
     assert found["logistic"]["n"] == PLACES
+    assert found["logistic"]["unit"] == "per 100 people"
     assert found["logistic"]["estimate"] == pytest.approx(errors.mean(), rel=1e-5)
     assert found[NAIVE]["estimate"] == pytest.approx(plain.mean())
     assert set(finding(tables, "mobile-countries", ABSTAINED)) == set(FAMILIES)
+
+
+def test_points_and_things_per_100_people_have_no_common_mean(tables, blocks):
+    shares, counts = (finding(tables, "pooled", FORESEEN[kind]) for kind in ("share", "count"))
+    assert {row["unit"] for row in shares.values()} == {"points"}
+    for pooled, panel, kind in ((shares, "internet-countries", "share"), (counts, "mobile-countries", "count")):
+        alone = finding(tables, panel, FORESEEN[kind])
+        assert {name: row["estimate"] for name, row in pooled.items()} == {
+            name: row["estimate"] for name, row in alone.items()
+        }
+    assert finding(tables, "internet-countries", FORESEEN["count"]) == {}
+    assert finding(tables, "mobile-countries", FORESEEN["share"]) == {}
+    drawn = {axis.anchor for axis in blocks["families-side-by-side"].figure.select_yaxes()}
+    assert len(drawn) == 3, "weights, shares, counts"
+
+
+def test_one_share_over_a_hundred_frees_no_other_from_the_ceiling(world):
+    part = world.filter(pl.col("panel") == "internet-countries", pl.col("t") <= 13)  # before most inflections
+    over = part.with_columns(
+        value=pl.when(pl.col("place") == "C01", pl.col("t") == 13).then(104.0).otherwise("value"),
+    )
+    found = {
+        row["mode"]: row["estimate"]
+        for row in curve_study(over, fit_every_cut(over), LINES).findings
+        if row["subject"] == "internet-countries" and row["measure"] == FORESEEN["share"]
+    }
+    whole = matrix(over)
+    free, held = (
+        compare_families(np.delete(whole.levels, rows, axis=0), whole.t, ceiling=ceiling).foreseen
+        for rows, ceiling in ((np.arange(len(whole.levels)) != 0, None), ([0], 100.0))
+    )
+    assert whole.series[0].endswith("C01")
+    errors = {family: np.concatenate([free[family], held[family]]) for family in FAMILIES}
+    known = np.isfinite(list(errors.values())).all(axis=0)
+    assert known.sum() > 2
+    for family in FAMILIES:
+        assert found[family] == pytest.approx(errors[family][known].mean(), rel=1e-6)
 
 
 def test_weights_of_the_families_add_up_to_one(tables):
@@ -152,12 +196,70 @@ def test_the_change_of_each_set_stands_beside_the_published_one(tables, blocks):
         ("p", 15.0),
         ("q", -10.0),
     ]
-    assert frame["label"].n_unique() == 3
+    assert frame["label"].unique(maintain_order=True).to_list() == [
+        "internet",
+        "internet from the first figure",
+        "simulated increments 10\u202f%",
+        "simulated levels 1\u202f%",
+        "simulated levels 3\u202f%",
+    ]
     assert set(finding(tables, "internet-countries", CHANGE)) == {"m", "p", "q"}
     wide = frame.filter(pl.col("hi") - pl.col("lo") > 100)["label"].unique().to_list()
     drawn = {trace.name for trace in blocks["systematic-change"].figure.data if trace.name}
     assert drawn == set(frame["label"]) - set(wide)
     assert all(label in blocks["systematic-change"].note for label in wide)
+
+
+def test_from_the_first_figure_on_t_is_1_there(world):
+    later = world.with_columns(pl.col("t", "age") + 3)
+    rows = {
+        (row["subject"], row["mode"]): row["estimate"]
+        for row in curve_study(later, fit_every_cut(later), LINES).findings
+        if row["measure"] == CHANGE
+    }
+    whole = matrix(world.filter(pl.col("panel") == "internet-countries"))
+    expected = systematic_change(whole.levels, whole.t, n_boot=0, seed=1)
+    for name, percent in expected.select("parameter", "percent").iter_rows():
+        assert rows[f"internet-countries{FROM_FIRST}", name] == pytest.approx(percent)
+        assert rows["internet-countries", name] != pytest.approx(percent)
+
+
+def test_how_many_sizes_are_as_read_beforehand_is_counted_from_the_table(tables):
+    """Of US homes from the first figure and of errors of increments; the sets of this world have but the second."""
+    sizes = {"m": (5.0, True), "p": (1.0, False), "q": (-14.9, True)}
+    assert all(roughly_as_published(p, size, 0.0, 0.0, simulated=True) is so for p, (size, so) in sizes.items())
+    mine = pl.col("subject").str.contains("increments"), pl.col("measure") == CHANGE
+    findings = tables[0].with_columns(
+        estimate=pl.when(*mine)
+        .then(pl.col("mode").replace_strict({name: size for name, (size, _) in sizes.items()}, default=None))
+        .otherwise("estimate")
+    )
+    block = {block.id: block for block in curve_blocks(findings, tables[1], {NET})}["systematic-change"]
+    assert "it holds for 2 of 3 changes" in block.note
+
+
+def test_words_say_what_the_numbers_are(tables, blocks):
+    assert figure.LAST == HELD_OUT
+    assert figure.SPOKEN_AGE in AGES
+    assert pytest.approx(1 + figure.EXCEEDED_BY / 100) == EXCEEDED_BY
+    shown = tables[1].filter(pl.col("subject") == "internet")
+    ends = shown.group_by("measure").agg(pl.col("x").max()).sort("measure")["x"].to_list()
+    assert ends[0] - ends[1] == YEARS_ON
+    assert "and ten years on" in blocks["curves-of-media"].figure.layout.title.subtitle.text
+    rows = [
+        {
+            "medium": "internet",
+            "label": "x",
+            "family": name,
+            "t": t,
+            "value": 1.0,
+            "unit": "% of people",
+            "status": "ok",
+        }
+        for name, t in (("observed", 5), ("Bass", 25))
+    ]
+    assert "and twenty years on" in figure.media(pl.DataFrame(rows)).layout.title.subtitle.text
+    assert {"m", "q", "p"} == set(PUBLISHED)
 
 
 def test_without_results_there_is_no_figure():
@@ -170,18 +272,19 @@ def test_without_a_series_long_enough_there_are_still_the_simulated_ones(world):
     rows = curve_study(short, fit_every_cut(short), LINES)
     assert {row["measure"] for row in rows.findings} == {CHANGE}
     assert {row["subject"] for row in rows.findings if row["measure"] == CHANGE} == {
-        "simulated, noise of 1 %",
-        "simulated, noise of 3 %",
+        "simulated, errors of increments, 10 %",
+        "simulated, errors of levels, 1 %",
+        "simulated, errors of levels, 3 %",
     }
 
 
 # --- titles
 
 
-def compared(weights, errors, plain, spread=0.5):
+def compared(weights, shares, counts, spread=0.5):
     rows = [("aicc_weight", name, value) for name, value in weights.items()]
-    rows += [("error_of_last_three", name, value) for name, value in errors.items()]
-    rows.append(("error_of_last_three", figure.CARRIED_ON, plain))
+    rows += [(figure.SHARES, name, value) for name, value in shares.items()]
+    rows += [(figure.COUNTS, name, value) for name, value in counts.items()]
     return pl.DataFrame(
         [{"measure": m, "family": f, "estimate": v, "lo": v - spread, "hi": v + spread, "n": 20} for m, f, v in rows]
     )
@@ -190,19 +293,43 @@ def compared(weights, errors, plain, spread=0.5):
 @pytest.mark.parametrize(
     ("second", "plain", "said"),
     [
-        (20.0, 1.9, "Bass explains most for its parameters; carrying the last figure on {} better than any curve"),
-        (49.9, 2.9, "No family explains clearly most; carrying the last figure on {} on average better than any curve"),
+        (
+            20.0,
+            1.9,
+            "Bass explains most for its parameters; of {}, carrying the last figure on {} better than any curve",
+        ),
+        (
+            49.9,
+            2.9,
+            "No family explains clearly most; of {}, carrying the last figure on {} on average better than any curve",
+        ),
         (
             49.9,
             3.1,
-            "No family explains clearly most; the best curve {} on average better than the last figure carried on",
+            "No family explains clearly most; of {}, the best curve {} on average better than the last figure carried on",
         ),
-        (49.9, 9.0, "No family explains clearly most; the best curve {} better than the last figure carried on"),
+        (49.9, 9.0, "No family explains clearly most; of {}, the best curve {} better than the last figure carried on"),
     ],
 )
-def test_the_title_names_a_family_only_where_its_interval_is_apart(second, plain, said):
-    made = figure.families(compared({"Bass": 50.0, "Weibull": second}, {"Bass": 3.0, "Weibull": 3.5}, plain))
-    assert made.layout.title.text.replace("<br>", " ") == said.format("foresees the next three")
+@pytest.mark.parametrize("of", ["shares", "counts"])
+def test_the_title_names_a_family_only_where_its_interval_is_apart(second, plain, said, of):
+    errors = {"Bass": 3.0, "Weibull": 3.5, figure.CARRIED_ON: plain}
+    both = {"shares": {}, "counts": {}} | {of: errors}
+    made = figure.families(compared({"Bass": 50.0, "Weibull": second}, **both))
+    assert made.layout.title.text.replace("<br>", " ") == said.format(of, "foresees the next three")
+
+
+def test_the_title_says_of_shares_and_of_counts_what_each_shows():
+    worse, better = ({"Bass": 3.0, figure.CARRIED_ON: plain} for plain in (1.0, 9.0))
+    apart = figure.families(compared({"Bass": 50.0}, worse, better)).layout.title.text.replace("<br>", " ")
+    assert apart.endswith(
+        "of shares, carrying the last figure on foresees the next three better than any curve; "
+        "of counts, the best curve foresees the next three better than the last figure carried on"
+    )
+    same = figure.families(compared({"Bass": 50.0}, worse, worse)).layout.title.text.replace("<br>", " ")
+    assert same.endswith(
+        "of shares as of counts, carrying the last figure on foresees the next three better than any curve"
+    )
 
 
 def identified(finite, exceeded):
@@ -221,7 +348,7 @@ def test_the_title_gives_the_range_over_families():
     frame = identified({"Bass": 40.0, "Weibull": 72.4}, {"Bass": 66.0, "Weibull": 66.0})
     assert figure.identification(frame).layout.title.text.replace("<br>", " ") == (
         "Five years in, 40–72\u202f% of series have a finite ceiling, by family; the figures have since exceeded 66\u202f% "
-        "of these ceilings by more than a tenth"
+        "of these ceilings by more than 10\u202f%"
     )
     assert figure.identification(frame.filter(pl.col("age") == 6)).layout.title.text == (
         "How early figures identify a ceiling"
@@ -260,7 +387,8 @@ def test_sets_per_100_people_are_not_points():
 
 
 def test_no_curve_is_said_to_be_worse_while_the_interval_of_one_reaches_lower():
-    frame = compared({"Bass": 50.0}, {"Bass": 3.0, "Weibull": 3.1}, 1.5).with_columns(
+    errors = {"Bass": 3.0, "Weibull": 3.1, figure.CARRIED_ON: 1.5}
+    frame = compared({"Bass": 50.0}, errors, {}).with_columns(
         lo=pl.when(pl.col("family") == "Weibull").then(1.0).otherwise("lo")
     )
     assert "on average better than any curve" in figure.families(frame).layout.title.text.replace("<br>", " ")
@@ -271,7 +399,7 @@ def test_a_set_too_wide_to_be_drawn_still_counts_in_the_title(tables):
         hi=pl.when(pl.col("subject").str.ends_with("1 %"), pl.col("measure") == CHANGE).then(500.0).otherwise("hi")
     )
     block = {block.id: block for block in curve_blocks(findings, tables[1], {NET})}["systematic-change"]
-    assert "simulated 1\u202f%" in block.note
+    assert "simulated levels 1\u202f%" in block.note
     assert block.figure.layout.title.text.replace("<br>", " ") == sentence(block.frame)
 
 
