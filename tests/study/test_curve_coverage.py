@@ -29,7 +29,7 @@ SEED = 20261126
 COMMIT = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
 RESULTS = Path(__file__).parent / "results"
 COVERED, REPLICATES = 1000, 400
-LAUNCHED, LAUNCHED_REPLICATES = 300, 200  # a launch that is searched takes a hundred times as long
+LAUNCHED, LAUNCHED_REPLICATES = 1000, 200  # a launch has to be searched
 
 
 def write(name, table, **settings):
@@ -84,6 +84,7 @@ def bias(estimates, value):
     off = (estimates / value - 1)[np.isfinite(estimates)]
     return {
         "bias_percent": round(100 * float(off.mean()), 3),
+        "standard_error_of_bias": round(100 * float(off.std(ddof=1)) / len(off) ** 0.5, 3),
         "median_bias_percent": round(100 * float(np.median(off)), 3),
     }
 
