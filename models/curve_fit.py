@@ -100,7 +100,7 @@ Fit = Callable[[Floats, Integers], Fitted]
 
 def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: int) -> Fitted:
     """Fit ``rows`` of ``data`` in blocks of bounded memory, rows of equal observed ages side by side."""
-    codes = pattern_codes(np.isfinite(data[rows]))
+    codes = pattern_codes(np.isfinite(data)[rows])
     order = np.argsort(codes, kind="stable")
     rows, codes = rows[order], codes[order]
     many = max(1, BLOCK[compiled()] // max(1, data.shape[1]))

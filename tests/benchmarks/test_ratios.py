@@ -3,10 +3,16 @@
 Curves: one thread, 30 years, processor time, the best of several rounds of each. The ratio is to
 `scipy.optimize.curve_fit` called series by series from one common start, in its fastest way (MINPACK, no bounds, which
 may give a negative parameter or another minimum), and beside it with the parameters held positive, as ours are. `missed`
-is the share of MINPACK's fits that fail or end above our sum of squares.
+is the share of MINPACK's fits that fail or end above our sum of squares. Beside these: a fit's time and the memory at work
+as series grow to a million; two threads, by the clock, which tells something on an idle machine only; the processor seconds of
+the import, of the first call without compiled code and with it, each in a process of its own; every series of the warehouse,
+cut at every figure, by every family.
 """
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -15,10 +21,12 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import polars as pl
 from longwave.models.curves import FAMILIES, fit_curves
-from longwave.warehouse.founding_files import founding_folder
-from longwave.warehouse.home import default_home
+from longwave.models.matrices import matrix
+from longwave.warehouse.curve_frames import every_series
+from longwave.warehouse.home import Home, default_home
+from longwave.warehouse.panels import freeze
+from longwave.warehouse.store import reader
 from scipy.optimize import curve_fit
 
 AGES = np.arange(1.0, 31.0)
@@ -119,16 +127,58 @@ def curve_ratio(family: str, objective: str) -> dict[str, float]:
 
 
 def growth_with_series() -> dict[str, float]:
-    """Processor time a fit and the most memory beyond the input, for more and more Bass series."""
+    """Processor time a fit, and the most memory beside input and answer, for more and more Bass series."""
     levels = simulated(*CURVES["bass", "cumulative"][:2], "cumulative", max(MANY))
     table = {}
     for n in MANY:
-        table[f"microseconds_at_{n}"] = round(busy(lambda n=n: fit_curves(levels[:n], AGES)) / n * 1e6, 2)
-    tracemalloc.start()
-    fit_curves(levels, AGES)
-    table["bytes_a_series_at_most"] = round(tracemalloc.get_traced_memory()[1] / max(MANY))
-    tracemalloc.stop()
+        table[f"microseconds_at_{n}"] = round(
+            min(busy(lambda n=n: fit_curves(levels[:n], AGES)) for _ in range(2)) / n * 1e6, 2
+        )
+    for n in MANY:
+        tracemalloc.start()
+        answer = fit_curves(levels[:n], AGES)
+        kept, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(answer.sse) == n
+        table[f"megabytes_at_work_at_{n}"] = round((most - kept) / 1e6)
+        table[f"megabytes_of_answer_at_{n}"] = round(kept / 1e6)
     return table
+
+
+FIRST = """
+import sys, time
+started = time.process_time()
+import longwave.models.curves as curves
+imported = time.process_time()
+import numpy as np
+ages = np.arange(1.0, 31.0)
+first = []
+for family in curves.FAMILIES:
+    begun = time.process_time()
+    curves.fit_curves(80 / (1 + np.exp(-0.3 * (ages - 12)))[None], ages, family)
+    first.append(time.process_time() - begun)
+print(imported - started, first[0], sum(first))
+"""
+
+
+def beginnings(tmp_path: Path) -> dict[str, float]:
+    """Processor seconds of the import, and of the first calls, without compiled code on disk and with it."""
+
+    def begun() -> list[float]:
+        env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+        done = subprocess.run([sys.executable, "-c", FIRST], env=env, capture_output=True, text=True, check=True)
+        return [float(value) for value in done.stdout.split()]
+
+    cold = begun()
+    assert any((tmp_path / "compiled").rglob("*.nbi")), "nothing was kept"
+    warm = np.min([begun() for _ in range(3)], axis=0)
+    return {
+        "import": round(float(warm[0]), 2),
+        "first_call_compiling": round(cold[1], 2),
+        "first_call_from_cache": round(float(warm[1]), 2),
+        "every_family_compiling": round(cold[2], 2),
+        "every_family_from_cache": round(float(warm[2]), 2),
+    }
 
 
 def threads_ratio() -> dict[str, float]:
@@ -151,35 +201,29 @@ def threads_ratio() -> dict[str, float]:
     }
 
 
-def warehouse_fits() -> dict[str, float]:
-    """Every series × every age to cut it at × every family, on two threads, by the clock.
+def warehouse_fits(home: Home) -> dict[str, float]:
+    """Every series of the warehouse × every figure to cut it at × every family, on two threads: by the clock, and at work."""
+    with reader(home) as con:
+        freeze(con)
+        frame = every_series(con)
+    cuts = []
+    for part in frame.partition_by("source", maintain_order=True):
+        whole = matrix(part)
+        rows, last = np.nonzero(np.isfinite(whole.levels))
+        cuts.append((np.where(np.arange(len(whole.t)) <= last[:, None], whole.levels[rows], np.nan), whole.t))
 
-    Of each source of the embedded facts the fullest vintage: vintages of one source repeat each other.
-    """
-    total, clock = 0, 0.0
-    sources = sorted({path.parent for path in founding_folder().glob("*/*.csv")})
-    for source in sources:
-        path = max(source.glob("*.csv"), key=lambda found: found.stat().st_size)
-        table = pl.read_csv(path, infer_schema_length=None)
-        value = table.columns[3]
-        if not table.schema[value].is_numeric():
-            continue
-        known = table.with_columns(year=pl.col("period").cast(pl.String).str.slice(0, 4).cast(pl.Int64))
-        known = known.filter(pl.col(value) > 0, pl.col(value) < 1e15).unique(["entity", "code", "year"])
-        wide = known.with_columns(name=pl.concat_str("entity", "code", ignore_nulls=True)).pivot(
-            "year", index="name", values=value, aggregate_function="first"
-        )
-        years = sorted(int(name) for name in wide.columns[1:])
-        levels = wide.select(str(year) for year in years).to_numpy().astype(np.float64)
-        rows = [
-            np.where(np.arange(len(years)) <= k, levels, np.nan)[np.isfinite(levels[:, k])] for k in range(len(years))
-        ]
-        stacked = np.concatenate(rows)
-        ages = np.array(years, dtype=float) - years[0] + 1
+    def fit_all():
         for family in FAMILIES:
-            clock += seconds(lambda y=stacked, t=ages, f=family: fit_curves(y, t, f, threads=2))
-            total += len(stacked)
-    return {"fits": total, "seconds_on_two_threads": round(clock, 2)}
+            for levels, t in cuts:
+                fit_curves(levels, t, family, threads=2)
+
+    started, at_work = time.perf_counter(), busy(fit_all)
+    return {
+        "series": frame["series"].n_unique(),
+        "fits": len(FAMILIES) * sum(len(levels) for levels, _ in cuts),
+        "seconds_on_two_threads": round(time.perf_counter() - started, 2),
+        "processor_seconds": round(at_work, 2),
+    }
 
 
 def as_of_ratio(tmp_path: Path, rows: int = 2_000_000) -> dict[str, float]:
@@ -198,12 +242,16 @@ def as_of_ratio(tmp_path: Path, rows: int = 2_000_000) -> dict[str, float]:
     return {"versions": rows, "ratio_to_plain_read": round(times["as_of"] / times["plain"], 2)}
 
 
-def test_print_the_ratios(tmp_path):
-    fit_curves(simulated(*CURVES["bass", "cumulative"][:2], "cumulative", 10), AGES)  # compiled, or read from its cache
+def test_print_the_ratios(tmp_path, full_home):
+    for family in FAMILIES:
+        fit_curves(
+            simulated(*CURVES["bass", "cumulative"][:2], "cumulative", 10), AGES, family
+        )  # compiled, or from cache
     table = {f"{family} {objective}": curve_ratio(family, objective) for family, objective in CURVES}
     table["series"] = growth_with_series()
     table["threads"] = threads_ratio()
-    table["warehouse"] = warehouse_fits()
+    table["processor_seconds_at_first"] = beginnings(tmp_path)
+    table["warehouse"] = warehouse_fits(Home(full_home.home))
     table["as_of_read"] = as_of_ratio(tmp_path)
     folder = default_home()
     folder.mkdir(parents=True, exist_ok=True)
