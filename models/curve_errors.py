@@ -13,7 +13,9 @@ as if that were linear in its parameters, with the reference prior of Berger, De
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 import numpy as np
 from longwave.models.curve_shapes import Floats
@@ -22,6 +24,10 @@ from longwave.models.curve_solver import Booleans
 RHOS = np.linspace(-0.94, 0.98, 49)
 SINGULAR = 1e-9
 CUT = 2.0  # standard deviations of the errors
+# Series of one set have few patterns of ages, so what follows from ages alone is kept. It is 49 matrices of points by points,
+# up to three times: at 60 points 4 MB a pattern, 140 MB in all; of longer series, which are rare, nothing is kept.
+PATTERNS, POINTS = 32, 60
+Made = TypeVar("Made")
 
 
 class ErrorModel:
@@ -102,7 +108,18 @@ class ErrorModel:
         return level_of
 
 
-@lru_cache(maxsize=256)
+def _by_pattern(made: Callable[[tuple[float, ...]], Made]) -> Callable[[tuple[float, ...]], Made]:
+    """Keep what is made of the last ``PATTERNS`` patterns of ages with up to ``POINTS`` points."""
+    kept = lru_cache(maxsize=PATTERNS)(made)
+
+    @wraps(made)
+    def of(ages: tuple[float, ...]) -> Made:
+        return kept(ages) if len(ages) <= POINTS else made(ages)
+
+    return of
+
+
+@lru_cache(maxsize=PATTERNS)  # 29 kB each
 def _two_tails(freedom: int) -> tuple[Floats, Floats]:
     """Points and the probability that |t| of Student's distribution lies beyond them."""
     from scipy.special import stdtr  # slow to import, and asked for here alone
@@ -145,7 +162,7 @@ def _kept(at: Floats) -> Floats:
     return np.asarray(np.sign(RHOS[:, None]) ** np.rint(distance) * np.abs(RHOS[:, None]) ** distance)
 
 
-@lru_cache(maxsize=64)
+@_by_pattern
 def _between(ages: tuple[float, ...]) -> Floats:
     """Correlations of errors at any two ages, in steps, (len(RHOS), points, points)."""
     at = np.array(ages)
@@ -154,7 +171,7 @@ def _between(ages: tuple[float, ...]) -> Floats:
     return np.asarray(np.sign(rho) ** np.rint(distance) * np.abs(rho) ** distance)
 
 
-@lru_cache(maxsize=64)
+@_by_pattern
 def _correlations(ages: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
     """Of the correlations V of errors at some ages, in steps, by autocorrelation: V⁻¹, dV/dρ V⁻¹, and log det V.
 

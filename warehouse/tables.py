@@ -279,11 +279,16 @@ class CurveFits(dy.Schema):
     objective = dy.String(primary_key=True, description="cumulative: levels; increments: their differences")
     capped = dy.Bool(
         primary_key=True,
-        description="whether m could not exceed `ceiling`; only where the free fit has no finite m below: else the two are one",
+        description=(
+            "whether m could not exceed `ceiling`. Every cut has a row without; one with it, too, where a share with no figure "
+            "above the ceiling has a free fit other than ok with m at or below it: elsewhere the two are one"
+        ),
     )
     step = dy.String(description="the step that fitted it")
     panel = dy.String(description="panel of the series")
-    whole = dy.Bool(description="whether it saw every observation that the series has")
+    whole = dy.Bool(
+        description="whether it saw every observation from the launch on that the vintage has of the series"
+    )
     n = dy.Int32(description="observations it saw")
     launch = dy.Int32(description="year that t is counted from")
     launch_convention = dy.String(

@@ -1,8 +1,10 @@
 """What residuals say of errors: the restricted likelihood by dense algebra, its bias, the calibrated level."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from longwave.models.curve_errors import RHOS, ErrorModel, _correlations, independent_variance, uncut
+from longwave.models.curve_errors import PATTERNS, POINTS, RHOS, ErrorModel, _correlations, independent_variance, uncut
 
 AT = np.array([1.0, 2, 3, 5, 6, 7, 8, 10, 11, 12])
 
@@ -125,3 +127,19 @@ def test_the_variance_of_independent_errors_is_the_textbook_one():
     variance, freedom = independent_variance(y, slopes)
     assert freedom == len(AT) - 3
     assert variance == pytest.approx(rest @ rest / freedom)
+
+
+def test_what_is_kept_of_patterns_of_ages_is_bounded():
+    """Of long series nothing is kept, of short ones the last few, and what is made anew is the same."""
+    short = tuple(range(9))
+    first = _correlations(short)
+    assert _correlations(short)[0] is first[0]
+    tracemalloc.start()
+    long = [_correlations(tuple(range(i, i + POINTS + 1)))[0].nbytes for i in range(3)]
+    assert tracemalloc.get_traced_memory()[0] < long[0]
+    tracemalloc.stop()
+    for i in range(PATTERNS):
+        _correlations(tuple(range(i + 1, i + 10)))
+    again = _correlations(short)
+    assert again[0] is not first[0]
+    np.testing.assert_array_equal(again[0], first[0])
