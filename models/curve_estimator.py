@@ -24,6 +24,8 @@ class DiffusionCurve(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ``family``, ``objective`` and ``ceiling`` are those of :func:`fit_curves`. Once fitted, ``params_`` and
     ``std_errors_`` map names to numbers, ``sse_`` and ``status_`` are as in :class:`CurveFits`, and ``fits_``
     is the whole of it for this one series. The age is the first column of X; others are not looked at.
+
+    Of scikit-learn's own checks two repeat ages: they fail where increments are compared, as an age may not be repeated then.
     """
 
     def __init__(self, family: str = "bass", objective: str = "cumulative", ceiling: float | None = None) -> None:

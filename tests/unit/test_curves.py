@@ -463,6 +463,15 @@ def test_the_estimator_keeps_the_conventions_of_scikit_learn(family):
     assert sum(result["status"] == "passed" for result in results) > 40
 
 
+def test_with_increments_only_the_checks_that_repeat_an_age_fail():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(DiffusionCurve(objective="increments"), on_fail=None)
+    failed = {result["check_name"] for result in results if result["status"] == "failed"}
+    assert failed == {"check_positive_only_tag_during_fit", "check_estimators_dtypes"}
+    assert sum(result["status"] == "passed" for result in results) > 40
+
+
 def test_the_estimator_agrees_with_the_batch_in_any_order():
     levels = SERIES["radio"]
     ages = ages_of(levels)
