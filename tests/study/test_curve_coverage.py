@@ -6,8 +6,8 @@ worlds and what is asked stand in `coverage_worlds.py`.
 What falls short of the bias that is asked are shapes, and for a reason: least squares tell them from the skew alone. In a few
 series of a hundred the best c of gamma/shifted Gompertz is thousands (a Gompertz curve fits as well) or its a is next to 0 (an
 exponential one does), so their estimates have no mean to speak of, while ceilings, levels and medians are close to the truth and
-intervals hold it as often as they say. The v of Richards is skewed in the same way, and less; so is the p of a Bass curve, and
-everything of a gamma/shifted Gompertz, whose launch is estimated.
+intervals hold it as often as they say. The v of Richards is skewed in the same way, and less; so is every parameter but the
+ceiling where the launch is estimated beside it.
 """
 
 import json
