@@ -10,14 +10,13 @@ from dataclasses import replace
 
 import polars as pl
 from longwave.models.identification import AGES, FINITE, FIRST_BY, MEASURES, MIN_CLUSTERS, POOLED
-from longwave.models.truncation import LEAST, PUBLISHED, ROUGHLY, roughly_as_published
+from longwave.models.truncation import LEAST, PUBLISHED
 from longwave.pipelines.curve_fits import CEILING
 from longwave.pipelines.curve_study import (
     ABSTAINED,
     CHANGE,
     CHANGED_PANELS,
     COMPARED_FROM,
-    ERRORS_OF_INCREMENTS,
     FITTED,
     FORESEEN,
     FROM_FIRST,
@@ -266,17 +265,6 @@ def _label(subject: str) -> str:
     return subject.replace(" %", "\u202f%")
 
 
-def _read_beforehand(frame: pl.DataFrame) -> str:
-    """How many changes are roughly the published ones, in the two sets for which that was fixed before any look."""
-    judged = {_label(f"{CHANGED_PANELS[0]}{FROM_FIRST}"): False}
-    judged[_label(f"{OF_INCREMENTS}, {ERRORS_OF_INCREMENTS:g} %")] = True
-    so = [
-        roughly_as_published(row["parameter"], row["percent"], row["lo"], row["hi"], simulated=judged[row["label"]])
-        for row in frame.filter(pl.col("label").is_in(list(judged))).iter_rows(named=True)
-    ]
-    return f"{sum(so)} of {len(so)}"
-
-
 def _change(findings: pl.DataFrame) -> FigureBlock | None:
     rows = findings.filter(pl.col("measure") == CHANGE, pl.col("estimate").is_not_null())
     order = {name: i for i, name in enumerate(f"{name}{tail}" for name in PANELS for tail in ("", FROM_FIRST))}
@@ -294,6 +282,7 @@ def _change(findings: pl.DataFrame) -> FigureBlock | None:
     drawn = frame.filter(~pl.col("label").is_in(wide))
     if drawn.is_empty():
         return None
+    held = frame.filter(pl.col("published").is_between("lo", "hi")).height
     left = (
         f" In the table only, since an interval is wider than {WIDEST:g} points: {', '.join(sorted(wide))}."
         if wide
@@ -308,14 +297,13 @@ def _change(findings: pl.DataFrame) -> FigureBlock | None:
         note=(
             "Van den Bulte and Lilien (1997) found, over twelve innovations, that with 10 % more observed penetration the "
             f"estimated ceiling changes by roughly {_signed('m')} %, q by {_signed('q')} % and p by "
-            f'{_signed("p")} %. The title counts directions, not sizes. Of sizes, "roughly" was given a meaning before any '
-            "was looked at: the published change in the interval of the US homes, counted from the first figure, and between "
-            f"{ROUGHLY[0]:g} and {ROUGHLY[1]:g} times the published on curves with errors of increments; it holds for "
-            f"{_read_beforehand(frame)} changes. Here: the regression of the logarithm "
+            f"{_signed('p')} %. The title counts directions, not sizes: the published size lies in the interval for {held} of "
+            f"{frame.height} changes in the table. Here: the regression of the logarithm "
             "of each estimate on the logarithm of the level observed last, within series, over all cuts from the "
             f"{LEAST}th figure on; Bass on the increments. Our series: shares that reached {RISEN_TO:g} %, with "
-            f"at least {LONG_ENOUGH} figures, not left-truncated; twice, since a Bass curve is 0 when it begins: from the "
-            "launch, or the year before the first 1 %, on, and with t = 1 in the year of the first figure. Simulated: Bass "
+            f"at least {LONG_ENOUGH} figures, not left-truncated. A Bass curve is 0 when it begins: at the launch, or in the "
+            "year before the first 1 %; and, where that is not the year before the first figure, once more as if it were. "
+            "Simulated: Bass "
             "curves with a ceiling of 100 and independent errors, of the levels, in points, or of the increments, which is "
             "what these fits suppose, in percent of the largest; all change there is the estimator's own doing. Cuts at which "
             f"the estimates are not identified are left out; the table counts them.{left}"

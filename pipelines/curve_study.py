@@ -238,15 +238,17 @@ def _add_change(rows: Rows, levels: pl.DataFrame) -> None:
 
 
 def _sets(levels: pl.DataFrame) -> Iterable[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Shares that rose to 60 % within 12 figures or more, by both readings of when t begins, and curves of a known truth."""
+    """Shares that rose to 60 % within 12 figures or more, by both readings of when t begins where they differ; simulations."""
     for panel in CHANGED_PANELS:
         rose = (pl.len().over("series") >= LONG_ENOUGH) & (pl.col("value").max().over("series") >= RISEN_TO)
         part = levels.filter(pl.col("panel") == panel, ~pl.col("left_truncated")).filter(rose)
         if not part.is_empty():
+            whole = matrix(part)
+            yield panel, whole.levels, whole.t
             first = part.with_columns(t=pl.col("t") - pl.col("t").min().over("series") + 1)
-            for subject, frame in ((panel, part), (panel + FROM_FIRST, first)):
-                whole = matrix(frame)
-                yield subject, whole.levels, whole.t
+            if not first.equals(part):
+                whole = matrix(first)
+                yield panel + FROM_FIRST, whole.levels, whole.t
     yield (
         f"{OF_INCREMENTS}, {ERRORS_OF_INCREMENTS:g} %",
         *simulated(SIMULATED, ERRORS_OF_INCREMENTS, SEED, "increments"),
