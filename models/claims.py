@@ -12,6 +12,10 @@ criterion with `only_against` can be contradicted and never confirmed: unless it
 Conditional arithmetic tests nothing: its range follows from stated inputs, has no p-value, and is not corrected. A criterion
 with a `stress` says what else was put in the primary result's place (a contributor left out, another input); where the result
 does not stand then, the claim is reported as fragile, which does not move the verdict either.
+
+A primary criterion with `sign_only` stands beside another of its panel: the same question asked of another outcome. Its estimate
+alone counts, and the panel decides only where all of them lie on one side. A claim with `horizon_claim` speaks of the long run:
+where the longest horizon that its panels observed is under ten years, it is too early for any verdict.
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ ALPHA = 0.05
 # A group under this many independent clusters decides nothing (a readable age asks as many): the bootstrap
 # of a handful is no interval.
 MIN_CLUSTERS = 15
+MIN_HORIZON = 10
+"""Years that must have been observed at the longest before a claim about the long run is decided."""
+LONGEST_HORIZON = "longest_horizon"
 ARITHMETIC = "conditional arithmetic"
 FINDING_KEY = ("subject", "measure", "mode", "k", "horizon")
 
@@ -75,6 +82,8 @@ def parse_registry(text: str) -> dict[str, Any]:
             sides = [side for side in ("below", "above", "between") if side in criterion]
             if len(sides) != 1 or criterion.get("role") not in ("primary", "sensitivity"):
                 raise ValueError(f"claim {claim['id']}: a criterion needs one of below, above, between, and a role")
+            if criterion.get("sign_only") and (criterion["role"] != "primary" or "between" in criterion):
+                raise ValueError(f"claim {claim['id']}: a sign is asked of a primary criterion, below or above")
             if criterion["role"] == "primary" and "stress" in criterion:
                 raise ValueError(f"claim {claim['id']}: a primary criterion is what is stressed, and has none itself")
             if "inside_measure" in criterion and sides != ["between"]:
@@ -136,6 +145,7 @@ def _entry(
         "threshold_history": list(claim.get("threshold_history", [])),
         "by": rows,
         "fragile": fragile(rows),
+        "longest_horizon": _longest_horizon(claim, findings),
         "caveats": list(claim["caveats"]),
         "would_test_it": claim.get("would_test_it", ""),
     }
@@ -151,9 +161,18 @@ def _equivalence(row: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, 
     }
 
 
+def _longest_horizon(claim: Mapping[str, Any], findings: Mapping[tuple[Any, ...], Mapping[str, Any]]) -> float | None:
+    """Years of the longest horizon that a claim's primary panels observed; None where it is not about the long run."""
+    panels = (
+        {row["panel"] for row in claim["criteria"] if row["role"] == "primary"} if claim.get("horizon_claim") else ()
+    )
+    seen = [findings.get((panel, LONGEST_HORIZON, "observed", -1, -1), NOT_HELD)["estimate"] for panel in panels]
+    return max((years for years in seen if years is not None), default=None)
+
+
 def fragile(rows: Sequence[Mapping[str, Any]]) -> str | None:
     """What a primary result that lies on a side does not stand, None where it stands everything it was put to."""
-    primary = {_quantity(row): row["holds"] for row in rows if row["role"] == "primary"}
+    primary = {_quantity(row): row["holds"] for row in rows if row["role"] == "primary" and not row["sign_only"]}
     put = [(row, primary.get(_quantity(row))) for row in rows if row["stress"]]
     turned = [row["stress"] for row, held in put if held is not None and row["holds"] is not held]
     return f"The result does not stand {', nor '.join(turned)}." if turned else None
@@ -168,10 +187,12 @@ def _by(
 ) -> dict[str, Any]:
     side = next(name for name in ("below", "above", "between") if name in criterion)
     decides = finding["estimate"] is not None if arithmetic else _decides(finding)
-    held = holds(side, criterion[side], finding["lo"], finding["hi"]) if decides else None
+    sign_only = bool(criterion.get("sign_only"))
+    bounds = (finding["estimate"],) * 2 if sign_only else (finding["lo"], finding["hi"])
+    held = holds(side, criterion[side], *bounds) if decides else None
     if criterion.get("only_against") and held is not False:
         decides, held = False, None
-    tested = criterion["role"] == "primary" and not arithmetic
+    tested = criterion["role"] == "primary" and not arithmetic and not sign_only
     interval = [finding["lo"], finding["hi"]]
     return {
         "panel": criterion["panel"],
@@ -189,6 +210,7 @@ def _by(
         "side": side,
         "threshold": criterion[side],
         "decides": decides,
+        "sign_only": sign_only,
         "holds": held,
         # Everything but the primary tests is descriptive: no p-value stands beside it.
         "p": _p_value(side, criterion[side], finding) if tested else None,
@@ -256,19 +278,28 @@ def panel_states(rows: Sequence[Mapping[str, Any]], arithmetic: bool = False) ->
     """State (`for`, `against`, `open`) and p-value of every primary panel of one claim; arithmetic needs no p-value."""
     states: dict[str, tuple[str, float | None]] = {}
     for panel in dict.fromkeys(row["panel"] for row in rows if row["role"] == "primary"):
-        own = [row for row in rows if row["panel"] == panel and row["role"] == "primary"]
-        against = [row for row in own if row["holds"] is False]
-        if against:
-            # Any one of several criteria could have turned against the claim by chance: Bonferroni within the panel.
-            known = [row["p"] for row in against if row["p"] is not None]
-            states[panel] = ("against", min(1.0, min(known) * len(own)) if known else None)
-        elif all(row["holds"] for row in own):
-            known = [row["p"] for row in own if row["p"] is not None]
-            unknown: tuple[str, float | None] = ("for" if arithmetic else "open", None)
-            states[panel] = ("for", max(known)) if known else unknown
-        else:
-            states[panel] = ("open", None)
+        beside = [row for row in rows if row["panel"] == panel and row["role"] == "primary"]
+        state = _panel_state([row for row in beside if not row["sign_only"]], arithmetic)
+        states[panel] = ("open", None) if _signs_differ(state[0], beside) else state
     return states
+
+
+def _panel_state(own: Sequence[Mapping[str, Any]], arithmetic: bool) -> tuple[str, float | None]:
+    """State and p-value of one panel's primary criteria."""
+    against = [row for row in own if row["holds"] is False]
+    if against:
+        # Any one of several criteria could have turned against the claim by chance: Bonferroni within the panel.
+        known = [row["p"] for row in against if row["p"] is not None]
+        return "against", min(1.0, min(known) * len(own)) if known else None
+    if own and all(row["holds"] for row in own):
+        known = [row["p"] for row in own if row["p"] is not None]
+        return ("for", max(known)) if known else ("for" if arithmetic else "open", None)
+    return "open", None
+
+
+def _signs_differ(state: str, beside: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a result that an interval decides stands beside an outcome whose estimate does not lie on that side."""
+    return state != "open" and any(row["sign_only"] and row["holds"] is not (state == "for") for row in beside)
 
 
 def holm(p_values: Sequence[float], m: int) -> list[bool]:
@@ -292,8 +323,18 @@ def _decide(entries: Sequence[dict[str, Any]], m: int) -> None:
         able = any(row["decides"] for row in entry["by"] if row["role"] == "primary")
         entry["verdict"] = verdict(list(final.values()) if able else [])
         entry["panels"] = final
+        entry["signs_differ"] = _undecided_by_sign(entry["by"])
+        if able and entry["longest_horizon"] is not None and entry["longest_horizon"] < MIN_HORIZON:
+            entry["verdict"] = "too early"
         # What an interval alone would decide and Holm's correction does not: said, so that nobody has to work it out.
         entry["not_after_holm"] = [panel for panel, state in final.items() if state != own[panel][0]]
+
+
+def _undecided_by_sign(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Primary panels that an interval alone would decide, and whose other outcomes do not agree with it in sign."""
+    interval_alone = panel_states([{**row, "sign_only": False} for row in rows if not row["sign_only"]])
+    whole = panel_states(rows)
+    return [panel for panel, state in interval_alone.items() if state[0] != whole[panel][0]]
 
 
 def verdict(states: Sequence[str]) -> str:

@@ -33,6 +33,11 @@ _MEASURES = {
     "cards_each": "yearly cards for each of 1,000 relationships at 5 hours a week",
     "hours_by_layers": "hours a week by layers of closeness",
     "hours_by_cards": "hours a week",
+    "premium_absolute_growth": "yearly net new attention per year of earlier opening, in %",
+    "premium_log_cumulative": "attention piled up per year of earlier opening (earliness and exposure, not separable), in %",
+    "premium_per_account_year": "attention per year of the account’s age, per year of earlier opening, in %",
+    "premium_growth_rate": "growth rate, in points a year per year of earlier opening",
+    "tau_difference": "rank correlation of attention with prior standing within fields (τ-b), early openers’ less late ones’",
 }
 _LINE_COLUMNS = ("label", "panel", "forecaster", "medium", "k", "measure", "place")
 _PLAIN_NUMBERS = {"year", "age", "k", "horizon", "vintage", "first_year", "last_year"}
@@ -82,6 +87,7 @@ def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
         "caveats": list(claim["caveats"] or ()),
         "fragile": claim.get("fragile"),
         "corrected": bool(claim.get("not_after_holm")),
+        "signs_differ": bool(claim.get("signs_differ")),
         "would_test_it": claim.get("would_test_it"),
     }
 
@@ -103,7 +109,7 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
         "interval": _range(low, high) if arithmetic else _interval(level, low, high),
         "n": ", ".join(part for part in (n, clusters) if part),
         "threshold": _threshold(row["threshold"]),
-        "holds": _side(row["holds"], "range" if arithmetic else "interval"),
+        "holds": _side(row["holds"], "estimate" if row.get("sign_only") else "range" if arithmetic else "interval"),
     }
 
 

@@ -293,3 +293,69 @@ def test_history_keeps_the_date_of_an_unchanged_verdict(tmp_path):
     kept, changed = decide("supported", date(2026, 9, 1))
     assert not changed
     assert kept["history"] == turned["history"]
+
+
+def four(**changes):
+    """The registry with a second outcome of the first panel, of which the sign alone counts."""
+    extra = """
+[[claims.criteria]]
+panel = "a"
+role = "primary"
+measure = "other"
+mode = "m"
+k = 1
+above = 0
+sign_only = true
+"""
+    return registry(**changes) + extra
+
+
+def other(estimate, lo=None, hi=None):
+    return finding("a", estimate, lo, hi).with_columns(measure=pl.lit("other"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "word", "told"),
+    [
+        (0.01, "supported", []),
+        (-0.01, "undecided", ["a"]),
+    ],
+)
+def test_outcomes_beside_the_primary_one_must_agree_in_sign(beside, word, told):
+    # Its interval lies across 0 and does not count: the sign of the estimate does.
+    entry = evaluated(finding("a", 0.5, 0.4, 0.6), other(beside, -1.0, 1.0), text=four())
+    assert (entry["verdict"], entry["signs_differ"]) == (word, told)
+    row = entry["by"][-1]
+    assert (row["role"], row["sign_only"], row["p"]) == ("primary", True, None)
+
+
+def test_a_contradiction_needs_agreement_too_and_a_missing_outcome_agrees_with_nothing():
+    against = finding("a", -0.5, -0.6, -0.4)
+    assert evaluated(against, other(-0.2), text=four())["verdict"] == "contradicted"
+    assert evaluated(against, other(0.2), text=four())["verdict"] == "undecided"
+    assert evaluated(against, text=four())["verdict"] == "undecided"
+
+
+def test_what_no_interval_decides_is_not_laid_to_the_signs():
+    entry = evaluated(finding("a", 0.2, -0.4, 0.6), other(-0.2), text=four())
+    assert (entry["verdict"], entry["signs_differ"]) == ("undecided", [])
+
+
+@pytest.mark.parametrize(("years", "word"), [(9.9, "too early"), (10.0, "supported"), (None, "supported")])
+def test_a_claim_on_the_long_run_is_too_early_under_ten_years(years, word):
+    horizon = finding("a", years, None, None).with_columns(
+        measure=pl.lit("longest_horizon"), mode=pl.lit("observed"), k=pl.lit(-1)
+    )
+    long_run = registry(**{"caveats = []": "caveats = []\nhorizon_claim = true"})
+    assert evaluated(finding("a", 0.5, 0.4, 0.6), horizon, text=long_run)["verdict"] == word
+    # A claim that is not about the long run does not ask.
+    assert evaluated(finding("a", 0.5, 0.4, 0.6), horizon)["verdict"] == "supported"
+    # Where nothing could decide, there is nothing to wait for.
+    assert evaluated(horizon, text=long_run)["verdict"] == "not testable with what is held"
+
+
+def test_a_sign_is_asked_of_a_primary_criterion_with_one_side():
+    with pytest.raises(ValueError, match="a sign is asked of a primary criterion"):
+        claims.parse_registry(
+            four().replace('role = "primary"\nmeasure = "other"', 'role = "sensitivity"\nmeasure = "other"')
+        )
