@@ -1,0 +1,83 @@
+"""`longwave authority`: what a user's own panel of adopters says of early authority.
+
+Registered on the one command line (`longwave.pipelines.cli`), whose contract it follows. Nothing but the file is read; no
+home is needed. What is printed for a person holds the same numbers as the JSON, whose shape `authority_answer` describes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from longwave.pipelines.console import check_out, plain_console, write_out
+from rich.table import Table
+
+
+def authority(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A text file with a header: adopter, year, attention[, adoption_year, end_year, field, cluster, …].",
+        ),
+    ],
+    json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the answer as JSON.")] = None,
+    html_out: Annotated[
+        Path | None, typer.Option("--html", metavar="OUT", help="Write the answer as one page.")
+    ] = None,
+) -> None:
+    """Read early authority off a panel of adopters: who stays ahead, what an early start goes with, whether quality does.
+
+    One row an adopter and year. Columns: adopter (a name), year, attention (0 or more); adoption_year (empty: never adopted),
+    end_year (a dated end: missing is not dead), field (what adopters are compared within), cluster (what they may be alike
+    by, such as an owner). Every other column of numbers is held constant, and must be from before the adoption: named by its
+    year (standing_2010), else of the year of its row. What was measured from the adoption on alone is refused.
+
+    Premiums are per year of earlier adoption, of adopters at least three years old, and never causal. A warning says where
+    there are too few adopters to decide anything, and how many would do.
+
+    Exit codes: 0 read, with or without warnings; 1 the figures are refused; 2 wrong usage.
+    """
+    from longwave.pipelines.authority_answer import answer
+    from longwave.pipelines.intake import NoSuchFile
+
+    for out, option in ((json_out, "--json"), (html_out, "--html")):
+        check_out(out, option, file)
+    if json_out and html_out and json_out.expanduser().absolute() == html_out.expanduser().absolute():
+        raise typer.BadParameter("--json and --html name the same file", param_hint="--html")
+    try:
+        document = answer(file.expanduser())
+    except NoSuchFile as error:
+        raise typer.BadParameter(str(error), param_hint="FILE") from None
+    console = plain_console()
+    _print(document)
+    if json_out:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_out(json_out, text, "--json")
+        console.print(f"JSON: {json_out}")
+    if html_out:
+        from longwave.reports.authority import page
+
+        write_out(html_out, page(document), "--html")
+        console.print(f"page: {html_out}")
+
+
+def _print(document: dict[str, Any]) -> None:
+    """The answer for a person."""
+    from longwave.reports.authority import COLUMNS, facts, heading, tables
+
+    console = plain_console()
+    console.print(heading(document))
+    for warning in document["warnings"]:
+        console.print(f"  warning: {warning}")
+    for title, rows in tables(document):
+        table = Table(title, *COLUMNS[1:], box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*row)
+        console.print()
+        console.print(table)
+    console.print()
+    for name, text in facts(document):
+        console.print(f"  {name + ':':<28} {text}")
