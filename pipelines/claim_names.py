@@ -26,3 +26,23 @@ PRESENCE_SOURCES = {
     NEWSPAPERS: ["us_newspapers"],
 }
 SPEED_PANEL = "us-households"
+ACCOUNTS = "journal-accounts"
+ACCOUNTS_SOURCES = ["journals_accounts", "journals_followers", "scimago_2010"]
+WORLDS = "simulated worlds"
+PRIMARY = "primary"
+# What each choice of a specification is called, in the order that its parts are written.
+SPECIFICATION_PARTS = {
+    "weights": {
+        "constant_cv": "all weigh alike",
+        "poisson": "weighted by size",
+        "bounded": "no journal weighs more than another",
+    },
+    "fields": {"centred": "within fields", "own": "a column for each field"},
+    "covariates": {"linear": "standing and size", "squares": "standing, size and their squares"},
+    "sample": {
+        "all": "all journals",
+        "without the largest 1 %": "without the largest 1 %",
+        "with citable documents": "with citable documents",
+    },
+    "min_age": {"3.0": "3 years old or more", "5.0": "5 years old or more"},
+}
