@@ -18,6 +18,8 @@ import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
 from longwave.pipelines.claim_names import (
+    ACCOUNTS,
+    ACCOUNTS_SOURCES,
     JOURNALS,
     NEWSPAPERS,
     PRESENCE_SOURCES,
@@ -29,6 +31,7 @@ from longwave.pipelines.claim_names import (
 from longwave.pipelines.finding_assets import (
     FINDING_ASSETS,
     adoption,
+    authority,
     backtests,
     channels,
     curves,
@@ -167,6 +170,7 @@ SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
     NEWSPAPERS: "Daily newspapers of the United States",
     SPEED: "Technologies in United States households, from 10 to 50 %",
     UPKEEP: "Stated inputs",
+    ACCOUNTS: "Journals and the opening of their accounts on Twitter",
 }
 
 
@@ -174,6 +178,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     """The captures that each subject of the findings rests on: its own series, what they learn from, covariates."""
     behind = {subject: sources_behind(subject) for subject in ["pooled", *PANELS, *PERSISTENCE_PANELS]}
     behind |= {STATEMENTS: ["factcheck"], SPEED: PANELS[SPEED_PANEL].sources(), **PRESENCE_SOURCES}
+    behind[ACCOUNTS] = ACCOUNTS_SOURCES
     return {
         subject: sorted({c for source in sources for c in panel_captures(warehouse.con, source)})
         for subject, sources in behind.items()
@@ -185,7 +190,19 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[adoption, information_by_age, backtests, curves, persistence, revisions, channels, upkeep, presence, speed],
+    deps=[
+        adoption,
+        information_by_age,
+        backtests,
+        curves,
+        persistence,
+        revisions,
+        channels,
+        upkeep,
+        presence,
+        speed,
+        authority,
+    ],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:

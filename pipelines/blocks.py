@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import duckdb
 import polars as pl
+from longwave.pipelines.blocks_authority import authority_blocks
 from longwave.pipelines.blocks_backtests import backtest_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
@@ -43,6 +44,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *([kept] if kept else []),
         *claim_blocks(findings, points),
         *presence_blocks(findings, points),
+        *authority_blocks(findings, points),
         *curve_blocks(findings, points, passed_on),
         *revision_blocks(findings, points),
     ]

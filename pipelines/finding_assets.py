@@ -11,11 +11,11 @@ from datetime import date
 import dagster as dg
 import polars as pl
 from duckdb import DuckDBPyConnection
-from longwave.pipelines import find, find_claims, find_presence
+from longwave.pipelines import find, find_authority, find_claims, find_presence
 from longwave.pipelines.adopter_panels import panel_of
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
 from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
-from longwave.pipelines.claim_names import JOURNALS, NEWSPAPERS, PRESENCE_SOURCES, SPEED_PANEL
+from longwave.pipelines.claim_names import ACCOUNTS_SOURCES, JOURNALS, NEWSPAPERS, PRESENCE_SOURCES, SPEED_PANEL
 from longwave.pipelines.closeness import layers
 from longwave.pipelines.curve_fits import fit_every_cut
 from longwave.pipelines.curve_study import MediumLine, curve_study
@@ -360,6 +360,30 @@ def speed(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+@dg.asset(
+    key=["findings", "authority"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *source_keys(list(SOURCES))],
+    description="Whether journals that opened an account early gain more now, and whether followers go with prior standing.",
+)
+def authority(house: House) -> dg.MaterializeResult[None]:
+    """Read the premium and the cohorts off the journals' accounts."""
+    step = "findings/authority"
+    with Warehouse(house.home) as warehouse:
+        panel = panel_of(journals(warehouse.con))
+        worlds = next(iter(records(find_authority.RECORD)), None)
+        vintage = newest_vintage(warehouse.con, ACCOUNTS_SOURCES)
+        frames = {name: frame_digest(getattr(panel, name)) for name in ("adopters", "attention", "covariates")}
+        inputs = frames | {"vintage": str(vintage), "worlds": worlds.digest if worlds else ""}
+        key = step_key(("longwave.pipelines.find_authority",), inputs, {})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find_authority.authority(panel, worlds), key, vintage)
+        return _result(warehouse, step, changed)
+
+
 FINDING_ASSETS = [
     adoption,
     information_by_age,
@@ -372,4 +396,5 @@ FINDING_ASSETS = [
     upkeep,
     presence,
     speed,
+    authority,
 ]
