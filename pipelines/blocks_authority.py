@@ -234,7 +234,8 @@ def _worlds(worlds: pl.DataFrame) -> FigureBlock | None:
         frame=frame.drop("kind"),
         alt="Mean estimates in six simulated worlds, of new followers a year and of followers piled up, beside the truth.",
         note=(
-            f"In each world {palette.integer(each)} panels as large and as clustered as the one held. In the first five the "
+            f"In each world {palette.integer(each)} panels about as large and as clustered as the one held; followers "
+            "piled up are taken plainly, nothing held constant but the field. In the first five the "
             f"95{_PERCENT} interval of yearly new followers held the truth in {palette.span(100 * min(held), 100 * max(held))}"
             f"{_PERCENT} of them. The last is a limit and no success: where quality that nothing measures makes journals come "
             f"earlier, {palette.two_figures(hidden[0]) if hidden else 'some'}{_PERCENT} are shown and none are there."
