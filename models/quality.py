@@ -8,8 +8,9 @@ the field is left to explain. Of a cohort of early adopters less a cohort of lat
 audience that says less about their standing.
 
 τ-b is a sum over pairs, and pairs that share a cluster at either end go together: its error is the dyadic cluster-robust one
-(Aronow, Samii & Assenova 2015) of the linearised τ-b, with Student's t at the effective number of clusters. A jackknife over
-clusters would count what is peculiar to a pair at both of its ends (Efron & Stein 1981): a fifth too wide with fields of ten.
+(Aronow, Samii & Assenova 2015) of the linearised τ-b, each cluster taken as left out (CR3, as for the premium), with Student's t
+at the effective number of clusters. A plain jackknife over clusters would count what is peculiar to a pair at both of its ends
+(Efron & Stein 1981): a fifth too wide with fields of ten.
 """
 
 from __future__ import annotations
@@ -56,10 +57,15 @@ class Apart:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """One cohort: its τ-b, what the pairs between any two clusters add to it (G, G), and how much each cluster weighs (G,)."""
+    """One cohort: its τ-b, and what makes its error.
+
+    ``between``: what the pairs between any two clusters add to it (G, G); ``change``: what leaving each cluster out would change
+    (G,); ``weight``: how much each cluster weighs (G,).
+    """
 
     tau: float
     between: FloatArray
+    change: FloatArray
     weight: FloatArray
     count: int
 
@@ -83,10 +89,11 @@ def apart(frame: pl.DataFrame, early: tuple[float, float], late: tuple[float, fl
     status = _status(parts, pairs)
     cohorts = []
     for (since, until), part, own in zip((early, late), parts, pairs, strict=True):
-        lo, hi, _, _ = _interval(own.tau, own.between, own.weight) if not status else _UNKNOWN
+        lo, hi, _, _ = _interval(own.tau, own.between, own.change, own.weight) if not status else _UNKNOWN
         cohorts.append(Cohort(since, until, own.tau, lo, hi, part.height, own.count))
     gap, weight = pairs[0].tau - pairs[1].tau, pairs[0].weight + pairs[1].weight
-    lo, hi, present, effective = _interval(gap, pairs[0].between - pairs[1].between, weight) if not status else _UNKNOWN
+    both = (pairs[0].between - pairs[1].between, pairs[0].change - pairs[1].change)
+    lo, hi, present, effective = _interval(gap, *both, weight) if not status else _UNKNOWN
     return Apart(cohorts[0], cohorts[1], gap, lo, hi, present, effective, status or "measured")
 
 
@@ -111,7 +118,7 @@ def _pairs(part: pl.DataFrame, clusters: pl.Series) -> _Pairs:
     if part.height > MAX_ADOPTERS:
         raise ValueError(f"{part.height} adopters are over {MAX_ADOPTERS}: the pairs would not fit in memory")
     if part.is_empty():
-        return _Pairs(np.nan, np.zeros((size, size)), np.zeros(size), 0)
+        return _Pairs(np.nan, np.zeros((size, size)), np.zeros(size), np.zeros(size), 0)
     attention, standing = part["attention"].to_numpy(), part["standing"].to_numpy()
     field = np.unique(part["field"].to_numpy(), return_inverse=True)[1]
     at = np.searchsorted(clusters.to_numpy(), part["cluster"].to_numpy()).astype(np.int64)
@@ -121,14 +128,16 @@ def _pairs(part: pl.DataFrame, clusters: pl.Series) -> _Pairs:
     agree, one, other = (float(matrix.sum()) / 2.0 for matrix in (x * y, np.abs(x), np.abs(y)))
     count = int((like.sum() - part.height) // 2)
     if min(one, other) == 0.0:
-        return _Pairs(np.nan, np.zeros((size, size)), np.zeros(size), count)
+        return _Pairs(np.nan, np.zeros((size, size)), np.zeros(size), np.zeros(size), count)
     tau = agree / np.sqrt(one * other)
     linear = (x * y - tau / 2.0 * (np.abs(x) * np.sqrt(other / one) + np.abs(y) * np.sqrt(one / other))) / np.sqrt(
         one * other
     )
-    paired = (like.sum(axis=1) > 1).astype(np.float64)
-    weight = np.bincount(at, weights=paired, minlength=size) / max(paired.sum() ** 2, 1.0)
-    return _Pairs(float(tau), _by_cluster(linear, at, size), weight, count)
+    members = np.bincount(at, weights=(like.sum(axis=1) > 1).astype(np.float64), minlength=size)
+    between = _by_cluster(linear, at, size)
+    # Without a cluster the rest counts for more: its own pairs are then so much fewer (CR3's 1 / (1 − h)).
+    rest = np.maximum(1.0 - members / members.sum(), 1e-3) ** 2
+    return _Pairs(float(tau), between, between.sum(axis=1) / rest, members / members.sum() ** 2, count)
 
 
 def _by_cluster(linear: FloatArray, at: IntArray, size: int) -> FloatArray:
@@ -144,12 +153,13 @@ def _by_cluster(linear: FloatArray, at: IntArray, size: int) -> FloatArray:
 _UNKNOWN: Final = (np.nan, np.nan, 0, np.nan)
 
 
-def _interval(value: float, between: FloatArray, weight: FloatArray) -> tuple[float, float, int, float]:
+def _interval(
+    value: float, between: FloatArray, change: FloatArray, weight: FloatArray
+) -> tuple[float, float, int, float]:
     """Interval; number of clusters that have a pair, and their effective number."""
-    touching = between.sum(axis=1)
     twice = float((np.triu(between, k=1) ** 2).sum())
     present = int((weight > 0).sum())
-    variance = max(float((touching**2).sum()) - twice, 0.0) * present / (present - 1)
+    variance = max(float((change**2).sum()) * (present - 1) / present - twice, 0.0)
     effective = float(weight.sum() ** 2 / (weight**2).sum())
     reach = float(stats.t.ppf(0.5 + LEVEL / 2.0, max(effective - 1.0, 1.0)) * np.sqrt(variance))
     return value - reach, value + reach, present, effective

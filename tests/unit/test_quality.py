@@ -111,5 +111,7 @@ def test_what_is_peculiar_to_a_pair_counts_once_and_not_at_both_of_its_ends():
         }
     )
     early = apart(frame, EARLY, LATE).early
-    error = np.sqrt((1 - early.tau**2) / 100 * 200 / 199)
+    # Each pair touches two adopters, whose leaving out (CR3) is counted; once of the two is taken back.
+    left_out = 2 * (199 / 200) / (199 / 200) ** 4
+    error = np.sqrt((left_out - 1) * (1 - early.tau**2) / 100)
     assert (early.hi - early.lo) / 2 == pytest.approx(stats.t.ppf(0.975, 199) * error)
