@@ -25,12 +25,14 @@ from longwave.pipelines.sources._spec import Original
 from longwave.warehouse import answers as index
 from longwave.warehouse.answers import Answer
 from longwave.warehouse.archive import Archive
+from longwave.warehouse.attributes import attributes_at, check_attributes
 from longwave.warehouse.compare import compare
 from longwave.warehouse.errors import Problem, Refused
 from longwave.warehouse.founding_files import (
     OriginalRow,
+    capture_digest,
     file_of,
-    named,
+    read_attributes,
     read_originals,
     read_source,
     verify_digest,
@@ -90,6 +92,7 @@ class Held:
 class _Checked:
     row: OriginalRow
     frame: pl.DataFrame
+    attributes: pl.DataFrame | None
     checks: list[CheckResult]
 
 
@@ -102,11 +105,20 @@ def read_founding(spec: SourceSpec, folder: Path, rows: Sequence[OriginalRow]) -
     """
     checked = []
     for row, frame in read_source(folder, rows, spec.measures):
-        checks = _check(spec, frame, row.vintage)
+        attributes = read_attributes(folder, row, spec.attributes)
+        checks = check_capture(spec, frame, attributes, row.vintage)
         _refuse(spec, folder, row, frame, checks)
-        verify_digest(folder, row, frame)
-        checked.append(_Checked(row, frame.drop("line"), checks))
+        verify_digest(folder, row, frame, attributes)
+        checked.append(_Checked(row, frame.drop("line"), attributes, checks))
     return checked
+
+
+def check_capture(
+    spec: SourceSpec, frame: pl.DataFrame, attributes: pl.DataFrame | None, vintage: date
+) -> list[CheckResult]:
+    """Every declared check of what one capture says, in figures and in words."""
+    checks = _check(spec, frame, vintage)
+    return checks if attributes is None else [*checks, *check_attributes(attributes, spec.attributes)]
 
 
 def _check(spec: SourceSpec, frame: pl.DataFrame, vintage: date) -> list[CheckResult]:
@@ -194,7 +206,8 @@ def _in_order(
             _decide(warehouse, spec, held, _dated(warehouse, answer), result)
         else:
             frame = read_answer(warehouse.con, spec, held, answer)
-            result.counts.append(_record_answer(warehouse, spec, answer, frame))
+            words = answer_attributes(warehouse.con, spec, held, answer)
+            result.counts.append(_record_answer(warehouse, spec, answer, frame, words))
     for item in waiting:
         _record_founding(warehouse, spec, item, result)
 
@@ -246,10 +259,25 @@ def read_answer(con: duckdb.DuckDBPyConnection, spec: SourceSpec, held: Held, an
         Refused: the reader cannot read it.
 
     """
+    return spec.read(_original(con, spec, held, answer))
+
+
+def answer_attributes(
+    con: duckdb.DuckDBPyConnection, spec: SourceSpec, held: Held, answer: Answer
+) -> pl.DataFrame | None:
+    """What an archived answer says of adopters in words, by the source's reader; None of a source that gives none.
+
+    Raises:
+        Refused: the reader cannot read it.
+
+    """
+    return spec.words(_original(con, spec, held, answer)) if spec.attributes else None
+
+
+def _original(con: duckdb.DuckDBPyConnection, spec: SourceSpec, held: Held, answer: Answer) -> Original:
     parts = {name: held.payload(con, record) for name, record in answer.parts.items()}
     reference = standing(con, spec.reference, None, answer.vintage) if spec.reference else None
-    served = answer.served_at.date()
-    return spec.read(Original(answer.answer, parts["data"], answer.url, reference, parts, served))
+    return Original(answer.answer, parts["data"], answer.url, reference, parts, answer.served_at.date())
 
 
 def _decide(warehouse: Warehouse, spec: SourceSpec, held: Held, answer: Answer, result: Observed) -> None:
@@ -261,11 +289,12 @@ def _decide(warehouse: Warehouse, spec: SourceSpec, held: Held, answer: Answer, 
         return
     try:
         frame = read_answer(warehouse.con, spec, held, answer)
+        words = answer_attributes(warehouse.con, spec, held, answer)
     except Refused as refused:
         _refused(warehouse, decided, [(problem.summary, str(problem)) for problem in refused.problems], result)
         return
     previous = _previous(warehouse, spec, answer)
-    own = _check(spec, frame, answer.vintage)
+    own = check_capture(spec, frame, words, answer.vintage)
     checks = own + _compare(warehouse, spec, held, answer, frame, previous)
     weighed = checks if by == "rule" else [c for c in own if c.check != OVERRULED]
     failed = [c for c in weighed if c.blocking and not c.passed]
@@ -274,11 +303,11 @@ def _decide(warehouse: Warehouse, spec: SourceSpec, held: Held, answer: Answer, 
     index.record_checks(warehouse, answer.answer, [*_of_bytes(warehouse, answer), *checks])
     if failed:
         _refused(warehouse, decided, [(_line(check), _line(check, rows=True)) for check in failed], result)
-    elif _nothing_new(warehouse, spec, answer, frame, previous):
+    elif _same_words(warehouse, spec, answer, words) and _nothing_new(warehouse, spec, answer, frame, previous):
         index.decide(warehouse, replace(decided, status="repeated"))
     else:
         index.decide(warehouse, _manifested(warehouse, held, replace(decided, status="accepted")))
-        result.counts.append(_record_answer(warehouse, spec, answer, frame))
+        result.counts.append(_record_answer(warehouse, spec, answer, frame, words))
 
 
 def _refused(warehouse: Warehouse, answer: Answer, reasons: Sequence[tuple[str, str]], result: Observed) -> None:
@@ -370,7 +399,13 @@ def _nothing_new(
     return answer.vintage_precision != "publisher" or before == answer.vintage
 
 
-def _record_answer(warehouse: Warehouse, spec: SourceSpec, answer: Answer, frame: pl.DataFrame) -> MergeCounts:
+def _same_words(warehouse: Warehouse, spec: SourceSpec, answer: Answer, words: pl.DataFrame | None) -> bool:
+    return words is None or words.equals(attributes_at(warehouse.con, spec.source, answer.vintage))
+
+
+def _record_answer(
+    warehouse: Warehouse, spec: SourceSpec, answer: Answer, frame: pl.DataFrame, words: pl.DataFrame | None
+) -> MergeCounts:
     capture = {
         "capture": answer.answer,
         "vintage": answer.vintage,
@@ -379,10 +414,10 @@ def _record_answer(warehouse: Warehouse, spec: SourceSpec, answer: Answer, frame
         "url": answer.url,
         "original_bytes": answer.original_bytes,
         "original_sha256": answer.original_sha256,
-        "content_sha256": content_digest(named(frame.drop("line", strict=False))),
+        "content_sha256": capture_digest(frame.drop("line", strict=False), words),
         "reader_version": spec.reader_version,
     }
-    return _merge(warehouse, spec, capture, frame.drop("line", strict=False), spec.scope, answer.measure)
+    return _merge(warehouse, spec, capture, frame.drop("line", strict=False), words, spec.scope, answer.measure)
 
 
 # --- founding facts
@@ -406,17 +441,23 @@ def _record_founding(warehouse: Warehouse, spec: SourceSpec, item: _Checked, res
         "content_sha256": row.content_sha256,
         "reader_version": row.reader_version,
     }
-    result.counts.append(_merge(warehouse, spec, capture, item.frame, row.scope, row.measure))
+    result.counts.append(_merge(warehouse, spec, capture, item.frame, item.attributes, row.scope, row.measure))
     result.warnings += [f"{c.check}: {c.found}" for c in item.checks if not c.passed]
     index.record_checks(warehouse, row.capture, item.checks)
 
 
 def _merge(
-    warehouse: Warehouse, spec: SourceSpec, capture: Mapping[str, Any], frame: pl.DataFrame, scope: str, measure: str
+    warehouse: Warehouse,
+    spec: SourceSpec,
+    capture: Mapping[str, Any],
+    frame: pl.DataFrame,
+    words: pl.DataFrame | None,
+    scope: str,
+    measure: str,
 ) -> MergeCounts:
     mapped = map_to_series(frame, spec.source, spec.measures, adopter_kind=spec.adopter_kind, place=spec.place)
     row = dict(capture) | {"source": spec.source, "scope": scope, "n_rows": frame.height}
-    return warehouse.merge_capture(row, scope_of(scope, measure, spec, mapped.rows), mapped.series, mapped.rows)
+    return warehouse.merge_capture(row, scope_of(scope, measure, spec, mapped.rows), mapped.series, mapped.rows, words)
 
 
 def scope_of(

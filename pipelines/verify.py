@@ -16,18 +16,18 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-from longwave.pipelines.observe import Held, held_originals, keyed, read_answer, read_founding
+from longwave.pipelines.observe import Held, answer_attributes, held_originals, keyed, read_answer, read_founding
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import code_digest
 from longwave.warehouse import answers as index
 from longwave.warehouse.archive import Archive
 from longwave.warehouse.archive_check import verify_archive
+from longwave.warehouse.attributes import attributes_at
 from longwave.warehouse.errors import LongwaveError, Refused
-from longwave.warehouse.founding_files import OriginalRow, named
+from longwave.warehouse.founding_files import OriginalRow, capture_digest
 from longwave.warehouse.home import Home
 from longwave.warehouse.results import capture_row, stated_in_scope, step_keys
 from longwave.warehouse.store import reader
-from longwave.warehouse.tidy import content_digest
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _source(con: duckdb.DuckDBPyConnection, founding: Path, source: str, rows: S
         if capture_row(con, item.row.capture) is None:
             problems.append(f"{item.row.capture}: not in the warehouse; run `longwave run`")
             continue
-        problems += _differing(con, spec, item.row.capture, item.frame)
+        problems += _differing(con, spec, item.row.capture, item.frame, item.attributes)
     return problems
 
 
@@ -118,28 +118,32 @@ def _answers(con: duckdb.DuckDBPyConnection, home: Home, founding: Path) -> tupl
         held = Held(founding, [], Archive(home.archive))
         try:
             frame = read_answer(con, spec, held, answer).drop("line", strict=False)
+            words = answer_attributes(con, spec, held, answer)
         except LongwaveError as error:
             problems.append(f"{answer.answer}: {str(error).splitlines()[0]}")
             continue
-        capture = capture_row(con, answer.answer)
+        capture, digest = capture_row(con, answer.answer), capture_digest(frame, words)
         if capture is None:
             problems.append(f"{answer.answer}: accepted, and not in the warehouse; run `longwave run`")
-        elif (
-            content_digest(named(frame)) != capture["content_sha256"]
-            and capture["reader_version"] != spec.reader_version
-        ):
+        elif digest != capture["content_sha256"] and capture["reader_version"] != spec.reader_version:
             explained.append(
                 f"{answer.answer}: read otherwise by version {spec.reader_version} of its reader than by "
                 f"{capture['reader_version']}; the next run observes it anew"
             )
-        elif content_digest(named(frame)) != capture["content_sha256"]:
+        elif digest != capture["content_sha256"]:
             problems.append(f"{answer.answer}: its reader makes other rows of it than were recorded")
         else:
-            problems += _differing(con, spec, answer.answer, frame)
+            problems += _differing(con, spec, answer.answer, frame, words)
     return len(accepted), problems, explained
 
 
-def _differing(con: duckdb.DuckDBPyConnection, spec: SourceSpec, capture: str, frame: pl.DataFrame) -> list[str]:
+def _differing(
+    con: duckdb.DuckDBPyConnection,
+    spec: SourceSpec,
+    capture: str,
+    frame: pl.DataFrame,
+    words: pl.DataFrame | None,
+) -> list[str]:
     """What the warehouse holds that a capture said, against what it does say."""
     stated = stated_in_scope(con, capture)
     if stated is None:
@@ -148,4 +152,8 @@ def _differing(con: duckdb.DuckDBPyConnection, spec: SourceSpec, capture: str, f
     on = stated.columns
     absent = wanted.join(stated, on=on, how="anti", nulls_equal=True).height
     differing = absent + stated.join(wanted, on=on, how="anti", nulls_equal=True).height
-    return [f"{capture}: {differing} values in the warehouse are not those of the capture"] if differing else []
+    lines = [f"{capture}: {differing} values in the warehouse are not those of the capture"] if differing else []
+    row = capture_row(con, capture)
+    if words is not None and row is not None and not words.equals(attributes_at(con, spec.source, row["vintage"])):
+        lines.append(f"{capture}: attributes in the warehouse are not those of the capture")
+    return lines

@@ -3,11 +3,13 @@
 `founding/originals.csv` has a row for each original: source, vintage, where it came from, its size and SHA-256, the
 reader's version, and the digest of the tidy rows read from it. Rows lie in `founding/<source>/<vintage>.<measure>.csv`:
 code, entity, period, a value column named by its unit, flag. After a measure's first vintage a file of a `full` scope
-holds only what changed: `withdrawn` in the flag column takes a row away.
+holds only what changed: `withdrawn` in the flag column takes a row away. What a source says of its adopters in words stands
+in `<vintage>.attributes.csv`: adopter, and a column for each attribute; an empty cell says nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,10 +17,13 @@ from importlib import resources
 from pathlib import Path
 
 import polars as pl
+from longwave.warehouse.attributes import attributes_digest, attributes_frame
 from longwave.warehouse.errors import Problem, Refused
 from longwave.warehouse.tidy import TIDY_KEY, UNITS, Measure, content_digest, tidy
 
 WITHDRAWN = "withdrawn"
+ATTRIBUTES = "attributes"
+"""In the name of a file of attributes, where that of a file of figures has its measure."""
 _HEADER = ["code", "entity", "period"]
 _REMEDY = "restore the file, or rebuild the founding facts from the originals: longwave founding build DIR"
 
@@ -154,18 +159,52 @@ def read_source(
         yield row, pl.concat(parts)
 
 
-def verify_digest(folder: Path, row: OriginalRow, frame: pl.DataFrame) -> None:
+def verify_digest(folder: Path, row: OriginalRow, frame: pl.DataFrame, attributes: pl.DataFrame | None = None) -> None:
     """Refuse rows that are not the ones built from the original.
 
     Raises:
         Refused: the digest differs.
 
     """
-    found = content_digest(named(frame))
+    found = capture_digest(frame, attributes)
     if found != row.content_sha256:
         where = str(folder / row.source / f"{row.vintage}.*.csv")
         problem = Problem("digest", where, f"the rows built from {row.path}: {row.content_sha256[:12]}", found[:12])
         raise Refused(where, [problem], _REMEDY)
+
+
+def capture_digest(frame: pl.DataFrame, attributes: pl.DataFrame | None) -> str:
+    """Digest of what a capture says: of its tidy rows, and of its attributes where its source gives them."""
+    rows = content_digest(named(frame))
+    if attributes is None:
+        return rows
+    return hashlib.sha256(f"{rows} {attributes_digest(attributes)}".encode()).hexdigest()
+
+
+def write_attributes(path: Path, attributes: pl.DataFrame, declared: Sequence[str]) -> None:
+    """Write what one capture says in words: a row an adopter, a column an attribute."""
+    wide = attributes.pivot("name", index="adopter", values="value")
+    absent = [pl.lit(None, pl.String).alias(name) for name in declared if name not in wide.columns]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = wide.with_columns(absent).select("adopter", *declared).sort("adopter")
+    path.write_text(table.write_csv(), encoding="utf-8")
+
+
+def read_attributes(folder: Path, row: OriginalRow, declared: Sequence[str]) -> pl.DataFrame | None:
+    """What one founding capture says in words: adopter, name, value; None of a source that declares no attributes.
+
+    Raises:
+        Refused: the file is missing, empty, an HTML page, or has other columns than the declared ones.
+
+    """
+    if not declared:
+        return None
+    path = file_of(folder, row.source, row.vintage, ATTRIBUTES)
+    table = _read_csv(path).drop("line")
+    if table.columns != ["adopter", *declared]:
+        expected, found = ", ".join(["adopter", *declared]), ", ".join(table.columns)
+        raise Refused(str(path), [Problem("columns", str(path), expected, found)], _REMEDY)
+    return attributes_frame(table.unpivot(list(declared), index="adopter", variable_name="name"))
 
 
 def _apply(changes: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:

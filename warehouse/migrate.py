@@ -41,6 +41,12 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
              t50_error DOUBLE, a_error DOUBLE, b_error DOUBLE, c_error DOUBLE, v_error DOUBLE, vintage DATE NOT NULL,
              code_digest VARCHAR NOT NULL, PRIMARY KEY (series, cut_year, family, objective, capped))""",
     ),
+    3: (
+        """CREATE TABLE attributes (
+             source VARCHAR NOT NULL, adopter VARCHAR NOT NULL, name VARCHAR NOT NULL, known_from DATE NOT NULL,
+             known_to DATE NOT NULL, value VARCHAR NOT NULL, capture VARCHAR NOT NULL, recorded_at TIMESTAMP NOT NULL,
+             PRIMARY KEY (source, adopter, name, known_from))""",
+    ),
 }
 """For each released format, what leads to the next."""
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import duckdb
 import polars as pl
+from longwave.warehouse.attributes import keep_attributes_recorded_at, merge_attributes, stash_attributes
 from longwave.warehouse.errors import UnusableHome
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.merge import MergeCounts, Scope, keep_recorded_at, merge, scope_rows, stash_former
@@ -136,6 +137,7 @@ class Warehouse:
         scope: Sequence[Scope],
         series: pl.DataFrame,
         rows: pl.DataFrame,
+        attributes: pl.DataFrame | None = None,
     ) -> MergeCounts:
         """Record a capture and merge its rows.
 
@@ -145,9 +147,10 @@ class Warehouse:
                 key or *, first day of its first period, first day of its last; None: open).
             series: rows of `series`; new ones are added, known ones renewed.
             rows: series, measure, adopter_key, period_start, period_kind, value, served_flag.
+            attributes: adopter, name, value, of a source that gives attributes: all it says of its adopters in words.
 
         Returns:
-            What changed against the vintage before.
+            What changed among the values against the vintage before.
 
         Raises:
             ValueError: the scope contradicts itself, or a row lies outside it.
@@ -169,6 +172,8 @@ class Warehouse:
         with _duckdb_trouble(self.home):
             result = merge(self.con, source, identifier, self.now)
         self.con.unregister("incoming")
+        if attributes is not None:
+            merge_attributes(self.con, source, identifier, attributes, self.now)
         self.con.execute(
             "UPDATE captures SET n_added = ?, n_revised = ?, n_withdrawn = ? WHERE capture = ?",
             [result.added, result.revised, result.withdrawn, identifier],
@@ -188,11 +193,13 @@ class Warehouse:
         (`longwave.warehouse.merge.keep_recorded_at`, called by `settle_source`).
         """
         stash_former(self.con, source, "forgotten")
+        stash_attributes(self.con, source, "forgotten_attributes")
         for table, condition in (
             ("observation_versions", "series IN (SELECT series FROM series WHERE source = ?)"),
             ("capture_scope", "capture IN (SELECT capture FROM captures WHERE source = ?)"),
             ("checks", "capture IN (SELECT capture FROM captures WHERE source = ?)"),
             ("captures", "source = ?"),
+            ("attributes", "source = ?"),
             ("series", "source = ?"),
         ):
             self.con.execute(f"DELETE FROM {table} WHERE {condition}", [source])  # noqa: S608
@@ -201,6 +208,7 @@ class Warehouse:
     def settle_source(self) -> None:
         """After a source was forgotten and merged again: rows that came out as they were keep their time."""
         keep_recorded_at(self.con, "forgotten")
+        keep_attributes_recorded_at(self.con, "forgotten_attributes")
 
     def step_key(self, step: str) -> str | None:
         """The key under which a step last ran."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 RECORD_TYPES = ["response", "revisit", "request", "metadata", "warcinfo"]
 PERIOD_KINDS = ["year", "month", "date", "span"]
 VINTAGE_PRECISIONS = ["publisher", "download", "commit", "no later than", "undated"]
@@ -197,6 +197,19 @@ class ObservationVersions(dy.Schema):
         check=lambda c: c.is_in(["carried_forward"]),
         description="carried_forward: not an observation",
     )
+    capture = dy.String(description="the capture that first said it")
+    recorded_at = dy.Datetime(time_unit="us", description="when the warehouse wrote it")
+
+
+class Attributes(dy.Schema):
+    """What a source said of an adopter in words, and between which vintages."""
+
+    source = dy.String(primary_key=True, description="the source")
+    adopter = dy.String(primary_key=True, description="the adopter, by the key that its series have")
+    name = dy.String(primary_key=True, description="what is said of it: publisher, field, account …")
+    known_from = dy.Date(primary_key=True, description="vintage that first said it")
+    known_to = dy.Date(description="vintage that first said otherwise; infinity while it stands")
+    value = dy.String(description="what was said, as text")
     capture = dy.String(description="the capture that first said it")
     recorded_at = dy.Datetime(time_unit="us", description="when the warehouse wrote it")
 
@@ -387,6 +400,7 @@ TABLES: dict[str, Table] = {
         Table("answers", Answers, "vintage: from when the answer stood at the source"),
         Table("series", Series, "the present declaration; no history"),
         Table("observation_versions", ObservationVersions, "known_from to known_to, vintages"),
+        Table("attributes", Attributes, "known_from to known_to, vintages"),
         Table("checks", Checks, "that of its capture"),
         Table("findings", Findings, "vintage: newest vintage read"),
         Table("finding_curves", FindingCurves, "vintage: newest vintage read"),

@@ -14,7 +14,7 @@ from datetime import date
 
 import polars as pl
 from longwave.warehouse.errors import Problem, Refused
-from longwave.warehouse.world import codes_by_name, load_fact, places
+from longwave.warehouse.world import codes_by_name, load_fact
 
 TIDY_SCHEMA: dict[str, pl.DataType] = {
     "measure": pl.String(),
@@ -47,6 +47,7 @@ UNITS: dict[str, tuple[str, float]] = {
     "statements": ("count", 1.0),
     "documents": ("count", 1.0),
     "citations": ("count", 1.0),
+    "finalists": ("count", 1.0),
     "kilowatts": ("quantity", 1.0),
     "sjr_points": ("quantity", 1.0),
     "current_international_dollars": ("money", 1.0),
@@ -230,46 +231,62 @@ def map_to_series(
         pl.col("flag").alias("served_flag"),
     )
     distinct = keyed.select("series", "measure", "adopter_key").unique().sort("series")
-    by_measure = {m.measure: m for m in measures}
-    groups = _concepts(source)
-    series = [
-        _series_row(source, adopter_kind, place, by_measure[row["measure"]], groups, row)
-        for row in distinct.iter_rows(named=True)
-    ]
-    return Mapped(pl.DataFrame(series, infer_schema_length=None), rows)
+    return Mapped(_series_rows(distinct, source, measures, adopter_kind, place), rows)
 
 
-def _concepts(source: str) -> dict[tuple[str, str], dict[str, str]]:
-    table = load_fact("concept_groups").filter(pl.col("source") == source)
-    return {(row["measure"], row["adopter"]): row for row in table.iter_rows(named=True)}
+def _series_rows(
+    distinct: pl.DataFrame, source: str, measures: Sequence[Measure], adopter_kind: str, place: str | None
+) -> pl.DataFrame:
+    """Rows of `series`: whole columns at once, since a source of journals has tens of thousands of them."""
+    declared = pl.DataFrame(
+        [(m.measure, m.medium, m.metric, m.unit, UNITS[m.unit][0], m.population, m.denominator) for m in measures],
+        dict.fromkeys(
+            ("measure", "m_medium", "metric", "unit", "unit_class", "m_population", "denominator"), pl.String
+        ),
+        orient="row",
+    )
+    joined = (
+        _with_concepts(distinct, source)
+        .join(declared, on="measure", how="left")
+        .with_columns(
+            pl.coalesce("medium", "m_medium").alias("medium"),
+            pl.coalesce("population", "m_population").alias("population"),
+            pl.coalesce("concept", pl.format("{} {}", "m_medium", "metric")).alias("concept"),
+        )
+    )
+    named = (
+        _with_places(joined)
+        if adopter_kind == "place"
+        else joined.with_columns(
+            pl.col("adopter_key").alias("adopter"),
+            pl.lit(adopter_kind).alias("adopter_kind"),
+            pl.lit(place, pl.String).alias("code"),
+        )
+    )
+    return named.select(pl.lit(source).alias("source"), pl.col("code").alias("place"), *_SERIES).sort("series")
 
 
-def _series_row(
-    source: str,
-    adopter_kind: str,
-    place: str | None,
-    measure: Measure,
-    groups: Mapping[tuple[str, str], Mapping[str, str]],
-    row: Mapping[str, str],
-) -> dict[str, str | None]:
-    adopter_key = row["adopter_key"]
-    known = places().get(adopter_key) if adopter_kind == "place" else None
-    code = (known["code"] if known else None) if adopter_kind == "place" else place
-    group = groups.get((measure.measure, adopter_key)) or groups.get((measure.measure, "*"))
-    return {
-        "series": row["series"],
-        "source": source,
-        "measure": measure.measure,
-        "adopter_key": adopter_key,
-        "medium": group["medium"] if group else measure.medium,
-        "metric": measure.metric,
-        "unit": measure.unit,
-        "unit_class": UNITS[measure.unit][0],
-        "population": group["population"] if group else measure.population,
-        "denominator": measure.denominator,
-        "adopter": known["name"] if known else adopter_key,
-        "adopter_kind": adopter_kind if adopter_kind != "place" else (known["kind"] if known else "unmapped"),
-        "code": code,
-        "place": code,
-        "concept": group["concept"] if group else f"{measure.medium} {measure.metric}",
-    }
+_SERIES = (
+    *("series", "measure", "adopter_key", "medium", "metric", "unit", "unit_class", "population", "denominator"),
+    *("adopter", "adopter_kind", "code", "concept"),
+)
+
+
+def _with_concepts(distinct: pl.DataFrame, source: str) -> pl.DataFrame:
+    """The reviewed medium, concept and population of each series: its adopter's row, else that of every adopter."""
+    said = ["medium", "concept", "population"]
+    table = load_fact("concept_groups").filter(pl.col("source") == source).select("measure", "adopter", *said)
+    own = table.rename({"adopter": "adopter_key"})
+    every = table.filter(pl.col("adopter") == "*").drop("adopter")
+    joined = distinct.join(own, on=["measure", "adopter_key"], how="left").join(
+        every, on="measure", how="left", suffix="_of_all"
+    )
+    held = pl.col("concept").is_not_null()
+    return joined.with_columns(pl.when(held).then(n).otherwise(f"{n}_of_all").alias(n) for n in said)
+
+
+def _with_places(series: pl.DataFrame) -> pl.DataFrame:
+    known = load_fact("places").select("code", pl.col("name").alias("adopter"), pl.col("kind").alias("adopter_kind"))
+    return series.join(
+        known.with_columns(pl.col("code").alias("adopter_key")), on="adopter_key", how="left"
+    ).with_columns(pl.coalesce("adopter", "adopter_key").alias("adopter"), pl.col("adopter_kind").fill_null("unmapped"))

@@ -1,11 +1,11 @@
 """The views people and models read: as-of versions, the flags that follow from a series' own values, revisions, coverage.
 
-`as_of` reads `known_from`: `versions_as_of(d)` plainly, `observations_as_of(d)` with flags. The views without a date read
-the session variable `as_of`, or everything known. Flags that depend on neighbours (`interpolated`, `filler_zero`, `break`,
-`left_truncated`) are computed at reading, for the vintage read: stored, they would make a version of every neighbour of a
-revised value. A value that a publisher carried forward is no observation: it stands in `observation_versions` and in no
-view of observations. A platform's zero after its decline is real, and an account's; a country's zero after users were
-counted is filler. Counts per 100 people are left-truncated by the same 12.
+`as_of` reads `known_from`: `versions_as_of(d)` plainly, `observations_as_of(d)` with flags, `attributes_as_of(d)` in words.
+The views without a date read the session variable `as_of`, or everything known. Flags that depend on neighbours
+(`interpolated`, `filler_zero`, `break`, `left_truncated`) are computed at reading, for the vintage read: stored, they would
+make a version of every neighbour of a revised value. A value that a publisher carried forward is no observation: it stands
+in `observation_versions` and in no view of observations. A platform's zero after its decline is real, and an account's; a
+country's zero after users were counted is filler. Counts per 100 people are left-truncated by the same 12.
 
 `revisions` compares observations, so a value that is carried forward from now on is withdrawn. A key is added where an
 earlier capture spoke of it and did not have it. `year_coverage` judges a year by who reported the year before: 80 % of
@@ -126,6 +126,9 @@ VIEWS: tuple[str, ...] = (
     "CREATE OR REPLACE MACRO as_of_date() AS coalesce(try_cast(getvariable('as_of') AS DATE), DATE '9999-12-31')",
     _VERSIONS_AS_OF,
     _AS_OF,
+    """CREATE OR REPLACE MACRO attributes_as_of(d) AS TABLE
+       SELECT source, adopter, name, value, known_from AS vintage, capture
+       FROM attributes WHERE known_from <= d AND known_to > d""",
     """CREATE OR REPLACE VIEW observations AS
        SELECT medium, metric, unit, adopter, code, year, value, source, vintage, flags, series, period_start, period_kind
        FROM observations_as_of(as_of_date())""",

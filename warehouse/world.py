@@ -18,6 +18,7 @@ FACT_TABLES: tuple[str, ...] = (
     "aliases",
     "successors",
     "launches",
+    "endings",
     "breaks",
     "media",
     "concept_groups",

@@ -13,6 +13,7 @@ from datetime import date
 from typing import Literal
 
 import polars as pl
+from longwave.warehouse.attributes import attributes_frame
 from longwave.warehouse.compare import Thresholds
 from longwave.warehouse.errors import Problem, Refused
 from longwave.warehouse.tidy import Measure
@@ -105,7 +106,9 @@ class SourceSpec:
     same date tells which of this one's rows are carried forward. `proven_on` is the date of the real response that the
     reader has parsed; None: never. `place` is the one place all its adopters belong to, where adopters are technologies,
     platforms, journals or stations. `proven_form` says what that response was, where the endpoints serve another form, which
-    then no real response has proven.
+    then no real response has proven. `attributes` are what the source says of its adopters in words (a publisher, a field), by
+    name, and `attribute_reader` reads them: adopter, name, value, of all adopters that an answer names; such a source gives
+    everything in one answer.
     """
 
     source: str
@@ -133,6 +136,8 @@ class SourceSpec:
     refresh: Cycle = "monthly"
     thresholds: Thresholds = field(default_factory=Thresholds)
     max_bytes: int = 64 * 2**20
+    attributes: tuple[str, ...] = ()
+    attribute_reader: Reader | None = None
 
     @property
     def proven(self) -> str | None:
@@ -150,6 +155,18 @@ class SourceSpec:
         """
         with _refusing(original.name, "reader"):
             return self.reader(self, original)
+
+    def words(self, original: Original) -> pl.DataFrame | None:
+        """What one original says of adopters in words: adopter, name, value; None of a source that gives no attributes.
+
+        Raises:
+            Refused: as `read`.
+
+        """
+        if self.attribute_reader is None:
+            return None
+        with _refusing(original.name, "reader of attributes"):
+            return attributes_frame(self.attribute_reader(self, original))
 
     def stated(self, original: Original) -> date | None:
         """The publisher's own update date, None where it states none that can be read."""
