@@ -45,8 +45,11 @@ def attributes(_: SourceSpec, original: Original) -> pl.DataFrame:
         pl.coalesce(_CATEGORIES).str.split(" | ").list.first().alias("field"),
         pl.concat_list(member).list.drop_nulls().list.join(", ").alias("index"),
     )
-    every = pl.exclude("adopter").drop_nulls().unique().sort().str.join(" | ")
-    return said.group_by("adopter").agg(every).unpivot(index="adopter", variable_name="name")
+    every = pl.exclude("adopter", "has_account").drop_nulls().unique().sort().str.join(" | ")
+    # Where one row of a journal says yes and another no, it has one: "yes" sorts behind "no".
+    return (
+        said.group_by("adopter").agg(every, pl.col("has_account").max()).unpivot(index="adopter", variable_name="name")
+    )
 
 
 def _table(original: Original) -> pl.DataFrame:
@@ -58,7 +61,7 @@ def _table(original: Original) -> pl.DataFrame:
     refuse_rows(name, long.filter(~pl.col("number").str.contains(_ISSN)), "ISSN", "NNNN-NNNN", "number")
     for column in ("has_twitter", *_INDEXES):
         other = table.filter(~pl.col(column).is_in(["0", "1"]).fill_null(False))
-        refuse_rows(name, other, f"marks in {column}", "0 or 1 in every row", column)
+        refuse_rows(name, other, f"numbers in {column}", "0 or 1 in every row", column)
     return table
 
 

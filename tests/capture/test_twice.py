@@ -36,7 +36,7 @@ RESPONSES = {
     ("itu", "radio_households", "data"): "itu_dictionary.json",
     ("itu", "radio_households", "values"): "itu_radio.csv",
     ("journals_accounts", "", "data"): "journals_accounts.csv",
-    ("journals_followers", "", "data"): "journals_followers_2023-11-01.csv",
+    ("journals_followers", "", "data"): "journals_followers-2023-11-01.csv",
     ("owid_internet_users", "", "data"): "owid_internet_users_2019-01-18.csv",
     ("owid_itu_internet_share", "", "data"): "owid_itu_internet_share_2018-09-21.csv",
     ("owid_technology_diffusion", "", "data"): "owid_technology_diffusion_2019-07-27.csv",

@@ -15,6 +15,7 @@ from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.sources._cells import day_in, plain
 from longwave.pipelines.sources._spec import Original
 from longwave.pipelines.sources.fcc_totals import SERVICES
+from longwave.warehouse.attributes import check_attributes
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.tidy import check_frame, map_to_series
@@ -32,7 +33,7 @@ def excerpt(file):
 
 
 ANSWERS = {
-    "journals_followers": [("journals_followers_2023-11-01.csv", FOLLOWERS.format("2023-11-01"))],
+    "journals_followers": [("journals_followers-2023-11-01.csv", FOLLOWERS.format("2023-11-01"))],
     "journals_accounts": [("journals_accounts.csv", "")],
     "scimago": [("scimago_2010.csv", RANKS.format(2010)), ("scimago_2024.csv", RANKS.format(2024))],
     "fcc_totals": [("fcc_totals_release.txt", "")],
@@ -155,6 +156,7 @@ def test_adopters_are_no_places_and_their_kind_is_declared(source, file, url):
     kinds = {
         "itu": {"country"},
         "scimago": {"journal"},
+        "journals_accounts": {"journal"},
         "fcc_totals": {"service"},
         "fcc_stations": {"station"},
     }
@@ -178,7 +180,7 @@ def test_a_zero_of_an_account_is_real(made_home, record):
 
 
 def followers(file, *changes):
-    data = excerpt(f"journals_followers_{file}.csv")
+    data = excerpt(f"journals_followers-{file}.csv")
     for old, fresh in changes:
         assert old in data
         data = data.replace(old, fresh)
@@ -259,34 +261,91 @@ def test_a_file_that_does_not_say_its_month_is_refused():
 # --- journals: accounts ----------------------------------------------------------------------------------------------
 
 
-def test_accounts_are_opened_on_a_day_and_carry_the_issn():
+def test_accounts_are_opened_on_a_day_by_a_journal():
     frame = read("journals_accounts", excerpt("journals_accounts.csv"))
     assert set(frame["value"]) == {1.0}
     opened = dict(frame.filter(~pl.col("entity").is_duplicated()).select("entity", "period_start").rows())
     assert opened == {
-        "@3dprintingjrnl (2329-7662, 2329-7670)": date(2013, 6, 28),
-        "@aupublishing (0389-9160)": date(2011, 1, 17),
-        "@pharmscitech (1530-9932)": date(2019, 1, 14),
-        "@abimperio (2166-4072, 2164-9731)": date(2011, 5, 2),
-        "@alphapsychiatry (2757-8038)": date(2020, 12, 28),
-        "@americanlab (0044-7749)": date(2009, 4, 21),
-        "@bmj_po (2399-9772)": date(2018, 3, 15),
-        "@tcsjournalsage (1357-034X, 1460-3632)": date(2010, 3, 14),
-        "@tcsjournalsage (0263-2764, 1460-3616)": date(2010, 3, 14),
-        "@contemporarysa (0958-4935, 1469-364X)": date(2015, 4, 29),
-        "@contemporarysa (0129-797X, 1793-284X)": date(2015, 4, 29),
-        "@jlme_aslme (1073-1105, 1748-720X)": date(2020, 3, 29),
-    }
+        "3d printing and additive manufacturing": date(2013, 6, 28),
+        "a + u-architecture and urbanism": date(2011, 1, 17),
+        "aaps pharmscitech": date(2019, 1, 14),
+        "ab imperio-studies of new imperial history and nationalism in the post-soviet space": date(2011, 5, 2),
+        "african american review": date(2020, 7, 11),
+        "african zoology": date(2016, 12, 4),
+        "alpha psychiatry": date(2020, 12, 28),
+        "american laboratory": date(2009, 4, 21),
+        "bmj paediatrics open": date(2018, 3, 15),
+        "body & society": date(2010, 3, 14),
+        "contemporary south asia": date(2015, 4, 29),
+        "contemporary southeast asia": date(2015, 4, 29),
+        "journal of law medicine & ethics": date(2020, 3, 29),
+        "theory culture & society": date(2010, 3, 14),
+    }, "a journal on several rows once; a day without a handle is a day"
     twice = frame.filter(pl.col("entity").is_duplicated())
     assert twice.select("entity", "period_start").rows() == [
-        ("@annalsofpharm (1060-0280, 1542-6270)", date(2009, 4, 15)),
-        ("@annalsofpharm (1060-0280, 1542-6270)", date(2020, 4, 11)),
+        ("annals of pharmacotherapy", date(2009, 4, 15)),
+        ("annals of pharmacotherapy", date(2020, 4, 11)),
     ], "two days are stated, and both are kept"
 
 
-def test_an_account_without_any_issn_has_its_title():
-    data = excerpt("journals_accounts.csv").replace(b",0389-9160,NA,aupublishing,", b",NA,NA,aupublishing,")
-    assert "@aupublishing (a + u-architecture and urbanism)" in values(read("journals_accounts", data))
+def words(data):
+    """{journal: {attribute: value}} of the list of journals, which passes its declared checks."""
+    spec = SOURCES["journals_accounts"]
+    frame = spec.words(Original("journals_accounts", data))
+    assert [c.check for c in check_attributes(frame, spec.attributes) if not c.passed] == []
+    found = {}
+    for adopter, name, value in frame.rows():
+        found.setdefault(adopter, {})[name] = value
+    return found
+
+
+def test_what_is_said_of_every_journal_in_words():
+    found = words(excerpt("journals_accounts.csv"))
+    assert len(found) == 27, "30 rows: three journals stand on two"
+    assert found["3d printing and additive manufacturing"] == {
+        "account": "@3dprintingjrnl",
+        "has_account": "yes",
+        "issn": "2329-7662",
+        "e_issn": "2329-7670",
+        "publisher": "MARY ANN LIEBERT, INC",
+        "field": "Engineering, Manufacturing",
+        "index": "SCIE",
+    }, "the first category, commas and all"
+    assert found["2d materials"]["has_account"] == "no"
+    assert "account" not in found["2d materials"]
+    assert "account" not in found["african american review"], "an account is stated, and no handle"
+    assert found["african american review"]["has_account"] == "yes"
+    assert found["african zoology"]["has_account"] == "no", "a day is stated, and no account"
+    assert found["journal of law medicine & ethics"]["field"] == "Medical Ethics", "science before social sciences"
+    assert found["journal of law medicine & ethics"]["index"] == "SCIE, SSCI"
+    assert "issn" not in found["alpha psychiatry"]
+    shared = {name: said["account"] for name, said in found.items() if said.get("account") == "@contemporarysa"}
+    assert sorted(shared) == ["contemporary south asia", "contemporary southeast asia"], (
+        "in whatever case it is written"
+    )
+    without = found["human geography"]
+    assert (without.get("field"), without.get("index"), without["publisher"]) == (None, None, "SAGE")
+
+
+def test_two_publishers_of_a_journal_are_both_kept():
+    data = excerpt("journals_accounts.csv")
+    row = b"annals of pharmacotherapy,1060-0280,1542-6270,AnnalsofPharm,0,0,1,1,Pharmacology & Pharmacy,NA,NA,"
+    changed = data.replace(row + b"SAGE PUBLICATIONS INC,4/15/2009", row + b"HARVEY WHITNEY,4/15/2009")
+    assert changed != data
+    assert words(changed)["annals of pharmacotherapy"]["publisher"] == "HARVEY WHITNEY | SAGE PUBLICATIONS INC"
+
+
+def test_a_journal_that_has_an_account_on_one_row_of_two_has_one():
+    data = excerpt("journals_accounts.csv")
+    (row,) = [row for row in data.splitlines() if row.startswith(b"annals of") and row.endswith(b"4/11/2020")]
+    without = row.replace(b"AnnalsofPharm,0,0,1,1", b"NA,0,0,1,0").replace(b"4/11/2020", b"NA")
+    found = words(data.replace(row, without))["annals of pharmacotherapy"]
+    assert (found["account"], found["has_account"]) == ("@annalsofpharm", "yes")
+
+
+def test_words_of_journals_do_not_follow_the_order_of_the_rows():
+    header, *rows = excerpt("journals_accounts.csv").splitlines(keepends=True)
+    assert words(header + b"".join(reversed(rows))) == words(header + b"".join(rows))
 
 
 @pytest.mark.parametrize(
@@ -296,8 +355,10 @@ def test_an_account_without_any_issn_has_its_title():
         ((b"2329-7662", b"23297662"), "ISSN", "line 5: '23297662'"),
         ((b",e_issn,", b",eissn,"), "columns", None),
         ((b",account_created_date", b",twitter"), "columns", None),
+        ((b"human geography,", b"NA,"), "titles", "line 31: '1942-7786'"),
+        ((b"0,0,0,1,NA,NA,NA,SAGE", b"0,0,0,yes,NA,NA,NA,SAGE"), "numbers in has_twitter", "line 31: 'yes'"),
     ],
-    ids=["another date", "another ISSN", "renamed", "twice"],
+    ids=["another date", "another ISSN", "renamed", "twice", "without a title", "another mark"],
 )
 def test_accounts_refused(change, rule, row):
     data = excerpt("journals_accounts.csv")
@@ -732,9 +793,16 @@ def test_every_month_of_the_originals(journals):
 @pytest.mark.originals
 def test_every_account_of_the_originals(journals):
     spec = SOURCES["journals_accounts"]
-    frame = spec.read(Original("journals_accounts", (journals / "twitter_accounts_of_journals.csv").read_bytes()))
+    original = Original("journals_accounts", (journals / "twitter_accounts_of_journals.csv").read_bytes())
+    frame = spec.read(original)
     checks = check_frame(frame, spec.source, spec.measures, date(2023, 11, 1), places_expected=False)
     assert [check.check for check in checks if not check.passed] == []
-    assert (frame.height, frame["entity"].n_unique()) == (3390, 3389)
-    assert frame["entity"].str.split(" ").list.first().n_unique() == 3387
+    # 3,813 rows with a day: journals on several rows, and one with two days.
+    assert (frame.height, frame["entity"].n_unique()) == (3423, 3422)
     assert (frame["period_start"].min(), frame["period_start"].max()) == (date(2007, 3, 18), date(2022, 4, 20))
+    held = words(original.data)
+    assert len(held) == 13821
+    # 3,883 rows with a handle; two pairs of journals share one.
+    accounts = [said["account"] for said in held.values() if "account" in said]
+    assert (len(accounts), len(set(accounts))) == (3477, 3475)
+    assert sum(said["has_account"] == "yes" for said in held.values()) == 3494

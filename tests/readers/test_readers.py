@@ -86,6 +86,13 @@ ALL = [
     Excerpt("us_television.csv", "hsus_television", "2006-01-01", "source", "households_with_television"),
     Excerpt("us_television.csv", "nielsen_television", "2026-11-23", "source", "percent_of_households"),
     Excerpt("factcheck.csv", "factcheck", "2017-07-31", "verdict", "statements"),
+    Excerpt("journals_accounts.csv", "journals_accounts", "2023-11-01", "twitter", "has_twitter"),
+    *[
+        Excerpt(f"journals_followers-{day}.csv", "journals_followers", day, "twitter", "followers", original=day)
+        for day in ("2022-09-01", "2023-06-01", "2023-11-01")
+    ],
+    Excerpt("scimago_standing_2010.csv", "scimago_2010", "2026-11-26", "issn", "sjr_2010"),
+    Excerpt("us_newspapers.csv", "us_newspapers", "2026-06-15", "newspaper", "circ2004"),
     _wdi("users", "IT.NET.USER.ZS"),
     _wdi("broadband", "IT.NET.BBND.P2"),
     _wdi("population", "SP.POP.TOTL"),
@@ -137,7 +144,7 @@ def keys(frame, source):
 def test_every_founding_source_has_an_excerpt_and_every_excerpt_is_listed():
     """Sources that are only asked live have theirs in the tests beside this one."""
     founding = {row.source for row in read_originals(founding_folder())}
-    assert len(founding) == 23
+    assert len(founding) == 27
     assert {excerpt.source for excerpt in ALL} == founding <= set(SOURCES)
     kept = {path.name for path in EXCERPTS.iterdir()} - {"README.md"}
     tables = [row for row in (EXCERPTS / "README.md").read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
@@ -627,7 +634,8 @@ def test_text_for_a_number_is_refused_with_its_line(excerpt, text):
     assert problem.rows == (f"line {at['line']}: {text!r}",)
 
 
-YEARS = [e for e in ONE_EACH if not e.source.startswith(("pew", "statcounter", "factcheck"))]
+WITHOUT = ("pew", "statcounter", "factcheck", "journals", "scimago", "us_newspapers")
+YEARS = [e for e in ONE_EACH if not e.source.startswith(WITHOUT)]
 
 
 @pytest.mark.parametrize("excerpt", YEARS, ids=lambda e: e.source)

@@ -31,6 +31,7 @@ HEADERS = {
         "status",
         "note",
     ],
+    "endings": ["medium", "adopter", "place", "day", "event", "citation", "url", "status", "note"],
     "channels": ["channel", "title", "known", "medium", "group", "citation", "url", "status", "note"],
     "closeness": ["layer", "quantity", "low", "value", "high", "citation", "url", "status", "note"],
 }
@@ -196,7 +197,7 @@ def test_launches_one_each_and_verified_ones_have_an_address() -> None:
     launches = table("launches")
     assert duplicated(launches, "medium", "place") == []
     assert set(launches["place"]) <= place_codes()
-    assert launches["year"].cast(pl.Int32).is_between(1820, 2026).all()
+    assert launches["year"].cast(pl.Int32).is_between(1600, 2026).all()
     assert (launches["event"] != "").all()
     assert (launches["note"] != "").all()
     assert launches.filter((pl.col("status") == "verified") & (pl.col("url") == "")).is_empty()
@@ -216,6 +217,16 @@ def test_nothing_is_launched_before_its_first_launch_anywhere() -> None:
     first = launches.filter(pl.col("place") == "WLD").select("medium", first="year")
     early = launches.join(first, on="medium").filter(pl.col("year") < pl.col("first"))
     assert early.is_empty()
+
+
+def test_endings_are_dated_and_each_names_an_adopter_of_a_medium() -> None:
+    endings = table("endings")
+    assert duplicated(endings, "medium", "adopter", "place") == []
+    assert set(endings["medium"]) <= set(table("media")["medium"])
+    assert set(endings["place"]) <= place_codes()
+    assert set(endings["event"]) <= {"ended", "left daily print"}
+    assert endings["day"].str.to_date("%Y-%m-%d", strict=False).null_count() == 0
+    assert endings.filter((pl.col("note") == "") | (pl.col("url") == "")).is_empty()
 
 
 def test_breaks() -> None:

@@ -152,7 +152,7 @@ def test_no_file_of_the_project_is_an_original(originals):
 def test_the_24_values_carried_forward_and_no_other_repeat(originals):
     wanted = ("grapher_technology_adoption", SOURCES["grapher_technology_adoption"].reference)
     rows = [row for row in read_originals(founding_folder()) if row.source in wanted]
-    frames = {row.source: frame for row, _, frame in read_originals_of(originals, rows)}
+    frames = {row.source: frame for row, _, frame, _ in read_originals_of(originals, rows)}
     frame = frames["grapher_technology_adoption"].with_columns(pl.col("period_start").dt.year().alias("year"))
     carried = frame.filter(pl.col("flag") == "carried_forward")
     assert {name: group["year"].sort().to_list() for (name,), group in carried.group_by("entity")} == CARRIED
