@@ -91,8 +91,11 @@ _LAUNCHES = "SELECT medium, place, year AS cited FROM launches WHERE status = 'v
 
 
 def freeze(con: duckdb.DuckDBPyConnection) -> None:
-    """Work the as-of view out once for this connection; every function below reads what this found."""
-    con.execute("CREATE OR REPLACE TEMP TABLE standing AS SELECT * FROM observations_as_of(as_of_date())")
+    """Work the as-of view out once for this connection; every function below reads what this found.
+
+    Single journals, accounts, stations and outlets are not in it (`longwave.warehouse.adopter_frames` reads those).
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE standing AS SELECT * FROM panel_observations_as_of(as_of_date())")
 
 
 def levels(con: duckdb.DuckDBPyConnection, panel: str) -> pl.DataFrame:

@@ -27,13 +27,19 @@ SELECT series, period_start, period_kind, value, served_flag, known_from, captur
 FROM observation_versions WHERE known_from <= d AND known_to > d
 """
 
-_AS_OF = f"""
-CREATE OR REPLACE MACRO observations_as_of(d) AS TABLE
+# Journals, accounts and outlets come in tens of thousands, and no panel of places, people or technologies is made of them.
+_SINGLE = "('journal', 'account', 'station', 'outlet')"
+
+
+def _observations(macro: str, which: str) -> str:
+    """The macro of observations with flags, of the series that a condition names."""
+    return f"""
+CREATE OR REPLACE MACRO {macro}(d) AS TABLE
 WITH live AS (
   SELECT s.*, v.period_start, v.period_kind, year(v.period_start)::INTEGER AS year, v.value, v.known_from, v.capture,
          c.vintage_precision
   FROM versions_as_of(d) v JOIN series s USING (series) JOIN captures c USING (capture)
-  WHERE v.served_flag IS NULL
+  WHERE v.served_flag IS NULL AND {which}
 ), stepped AS (
   SELECT *, CASE WHEN period_kind = 'year' AND year = lag(year) OVER w + 1 THEN value - lag(value) OVER w END AS step,
          row_number() OVER w AS nth, max(value) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
@@ -68,6 +74,7 @@ SELECT medium, metric, unit, adopter, code, year, value, source, known_from AS v
   measure, capture, vintage_precision
 FROM counted
 """  # noqa: S608 - constants of this module
+
 
 # What stood before is null where nothing did (added, restored), what stands after where nothing does (withdrawn).
 _REVISIONS = f"""
@@ -125,7 +132,9 @@ LEFT JOIN again a ON a.source = c.source AND a.measure = c.measure AND a.year = 
 VIEWS: tuple[str, ...] = (
     "CREATE OR REPLACE MACRO as_of_date() AS coalesce(try_cast(getvariable('as_of') AS DATE), DATE '9999-12-31')",
     _VERSIONS_AS_OF,
-    _AS_OF,
+    _observations("observations_as_of", "true"),
+    # The same without single outlets: what panels read is worked out once a step, and these would be most of its work.
+    _observations("panel_observations_as_of", f"s.adopter_kind NOT IN {_SINGLE}"),
     """CREATE OR REPLACE MACRO attributes_as_of(d) AS TABLE
        SELECT source, adopter, name, value, known_from AS vintage, capture
        FROM attributes WHERE known_from <= d AND known_to > d""",
