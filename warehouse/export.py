@@ -21,6 +21,11 @@ _EXPORTS: dict[str, str] = {
                s.measure, s.population, s.denominator, v.series, v.capture
         FROM observation_versions v JOIN series s USING (series) JOIN sources o USING (source)
         WHERE o.redistribute ORDER BY v.series, v.period_start, v.period_kind, v.known_from""",
+    "attributes": """
+        SELECT a.source, a.adopter, a.name, a.value, a.known_from,
+               CASE WHEN a.known_to < DATE '9999-12-31' THEN a.known_to END AS known_to, a.capture
+        FROM attributes a JOIN sources o USING (source) WHERE o.redistribute
+        ORDER BY a.source, a.adopter, a.name, a.known_from""",
     "captures": """
         SELECT c.* EXCLUDE (recorded_at) FROM captures c JOIN sources o USING (source)
         WHERE o.redistribute ORDER BY c.capture""",

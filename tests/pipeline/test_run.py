@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 from longwave.models.claims import NOT_HELD, VERDICTS, load_registry
+from longwave.warehouse.export import export_parquet
 
 CLAIMS = [claim["id"] for claim in load_registry()["claims"]]
 SHARED = ("plotly.min.js",)
@@ -93,6 +94,10 @@ def test_the_published_data_hold_every_version_of_every_source(full_home, query)
         full_home.home, "select source, count(*) n from observation_versions join series using (series) group by 1"
     )
     assert dict(observations["source"].value_counts().iter_rows()) == {row["source"]: row["n"] for row in counted}
+    attributes = pl.read_parquet(full_home.site / "data" / "attributes.parquet")
+    counted = query(full_home.home, "select source, count(*) n from attributes group by 1")
+    assert dict(attributes["source"].value_counts().iter_rows()) == {row["source"]: row["n"] for row in counted}
+    assert "journals_accounts" in set(attributes["source"])
     captures = pl.read_parquet(full_home.site / "data" / "captures.parquet")
     assert set(observations["capture"]) <= set(captures["capture"])
     assert set(observations["source"]) == set(captures["source"])
@@ -113,6 +118,14 @@ def test_no_row_of_a_source_that_may_not_be_passed_on_is_exported(longwave, home
         before = set(pl.read_csv(home_copy / "site" / "data" / f"{name}.csv")["source"])
         after = set(pl.read_csv(tmp_path / "report" / "data" / f"{name}.csv")["source"])
         assert before - after == {kept}
+
+
+def test_no_word_of_a_source_that_may_not_be_passed_on_is_exported(home_copy, tmp_path):
+    with duckdb.connect(str(home_copy / "warehouse.read.duckdb")) as con:
+        con.execute("UPDATE sources SET redistribute = false WHERE source = 'journals_accounts'")
+        export_parquet(con, tmp_path)
+    assert pl.read_parquet(tmp_path / "attributes.parquet").is_empty()
+    assert not pl.read_parquet(home_copy / "site" / "data" / "attributes.parquet").is_empty()
 
 
 def test_what_a_run_did_lies_outside_the_site(full_home):
