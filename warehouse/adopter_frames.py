@@ -35,6 +35,13 @@ FLAGS: Final[dict[str, str]] = {
 }
 """Flags of adopters, and what each says."""
 
+BEHIND: Final[dict[str, tuple[str, ...]]] = {
+    "journals": ("journals_accounts", "journals_followers", "scimago_2010"),
+    "newspapers": ("us_newspapers",),
+    "platforms": ("pew_platforms",),
+}
+"""The sources that each panel but those of countries rests on."""
+
 UNKNOWN_OPENING: Final = "opening_unknown"
 
 
@@ -258,6 +265,15 @@ def countries(con: duckdb.DuckDBPyConnection, medium: str) -> AdopterFrames:
         attention.select(_ATTENTION).sort("adopter", "at"),
         covariates.select(_COVARIATES).sort("adopter", "name", "at"),
     )
+
+
+def sources_behind_countries(medium: str) -> list[str]:
+    """The sources that the panel of countries of one medium rests on, those of wealth and people among them."""
+    own = COUNTRY_PANELS[medium].sources()
+    covariates = load_fact("series_of_record").filter(
+        pl.col("medium") == "covariate", pl.col("metric").is_in(["gdp_per_head", "population"])
+    )
+    return own if own == ["hccta"] else sorted({*own, *covariates["source"]})
 
 
 def _wealth(con: duckdb.DuckDBPyConnection, sources: list[str]) -> pl.DataFrame:

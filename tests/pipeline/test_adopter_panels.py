@@ -117,3 +117,11 @@ def test_newspapers_and_platforms(con):
     assert (papers.adopters.height, papers.attention.height, papers.covariates.height) == (50, 98, 100)
     assert papers.adopters["ended"].drop_nulls().len() == 1
     assert panel_of(frames.platforms(con)).adopters.height == 12
+
+
+def test_the_sources_behind_a_panel_are_those_of_its_figures(con):
+    assert frames.sources_behind_countries("radio") == ["hccta"]
+    assert frames.sources_behind_countries("mobile") == ["worldbank_datahub"]
+    assert frames.sources_behind_countries("internet") == ["grapher_internet_share", "worldbank_datahub"]
+    held = set(con.sql("SELECT source FROM sources").pl()["source"])
+    assert {source for sources in frames.BEHIND.values() for source in sources} <= held

@@ -94,9 +94,9 @@ def test_what_is_withdrawn_ends_and_what_is_said_again_begins_anew(warehouse):
 
 
 def test_whatever_order_captures_arrive_in_the_table_is_the_same(warehouse):
-    """Every seventh of the 120 orders, each of a source of its own."""
-    orders = list(itertools.islice(itertools.permutations(range(len(CAPTURES))), 0, None, 7))
-    assert len(orders) == 18
+    """Every fifteenth of the 120 orders, each of a source of its own."""
+    orders = list(itertools.islice(itertools.permutations(range(len(CAPTURES))), 0, None, 15))
+    assert len(orders) == 8
     for n, order in enumerate(orders):
         for index in order:
             put(warehouse, *CAPTURES[index], source=f"s{n}")
