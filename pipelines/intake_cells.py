@@ -18,6 +18,8 @@ from longwave.pipelines.intake import Cells, counted, lines_of, refuse_lines
 
 MISSING: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "-", "–", "—", ".", "..", "...", "…", ":")
 FIRST_YEAR, LAST_YEAR = 1000, 2200
+UNIT_OPTION: Final = "--unit"
+NO_OPTION: Final = ""
 
 _THIN = "[\u00a0\u202f\u2009 '’]"
 _FORMS: Final = {
@@ -58,13 +60,14 @@ class Numbers:
     warnings: tuple[str, ...]
 
 
-def numbers(cells: Cells, column: str, *, most: float | None = None) -> Numbers:
+def numbers(cells: Cells, column: str, *, most: float | None = None, option: str = UNIT_OPTION) -> Numbers:
     """Read a column as numbers.
 
     Args:
         cells: the file.
         column: its column.
         most: the largest number there can be, where that is known: it can decide what `1,234` means.
+        option: with which the unit can be stated, for the remedies; empty where the command has none.
 
     Raises:
         Refused: a cell is text, the cells contradict each other, or `1,234` may be either; with the lines.
@@ -84,7 +87,8 @@ def numbers(cells: Cells, column: str, *, most: float | None = None) -> Numbers:
     signed = frame.filter(pl.col("_body").is_not_null())["_percent"]
     if signed.any() and not signed.all():
         bare = frame.filter(pl.col("_body").is_not_null() & ~pl.col("_percent"))
-        remedy = "write it behind every number of the column, or behind none and state --unit"
+        stated = f" and state {option}" if option else ""
+        remedy = f"write it behind every number of the column, or behind none{stated}"
         refuse_lines(
             cells.name,
             bare,
@@ -95,13 +99,18 @@ def numbers(cells: Cells, column: str, *, most: float | None = None) -> Numbers:
             found=f"{bare.height:,} without one",
         )
     # A percent sign says that the number is a share.
-    decimal = _convention(cells.name, frame, column, 100.0 if most is None and signed.any() else most)
+    decimal = _convention(cells.name, frame, column, 100.0 if most is None and signed.any() else most, option)
     read = frame.with_columns(_value(decimal).alias(column))
     unbounded = read.filter(pl.col("_body").is_not_null() & ~pl.col(column).is_finite().fill_null(False))
     refuse_lines(cells.name, unbounded, f"numbers in {column}", "finite numbers", "mend these rows", "_cell")
     gone = read.filter(pl.col(column).is_null())["line"].to_list()
     notes = (f"no value in {lines_of(gone)}: passed over",) if gone else ()
     return Numbers(read.select(cells.frame.columns), bool(signed.any()), decimal, notes)
+
+
+def holds_numbers(cells: Cells, column: str) -> bool:
+    """Whether any cell of a column is written as a number."""
+    return bool(_classified(cells.frame, column)["_form"].is_not_null().any())
 
 
 def _classified(frame: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -120,7 +129,7 @@ def _classified(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     )
 
 
-def _convention(name: str, frame: pl.DataFrame, column: str, most: float | None) -> str:
+def _convention(name: str, frame: pl.DataFrame, column: str, most: float | None, option: str) -> str:
     """Which mark is the decimal one: `point`, `comma`, or empty where no cell has any."""
     point = frame.filter(pl.col("_form").is_in(_DECIMAL_POINT))
     comma = frame.filter(pl.col("_form").is_in(_DECIMAL_COMMA))
@@ -140,7 +149,7 @@ def _convention(name: str, frame: pl.DataFrame, column: str, most: float | None)
     if len(forms) > 1 or most is None or least <= most:
         rule, expected = f"thousands or decimals in {column}", "numbers of which one reading is possible"
         found = counted(either.height, "cell") + " that could be either, and none that tells which"
-        more = f"{remedy}, or state --unit percent if they are shares"
+        more = f"{remedy}, or state {option} percent if they are shares" if option else remedy
         refuse_lines(name, either, rule, expected, more, "_cell", found=found)
     return "comma" if forms == {"either_comma"} else "point"
 
