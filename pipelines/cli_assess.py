@@ -179,7 +179,8 @@ def _print(console: Console, document: dict[str, Any]) -> None:
 
 
 def _print_series(console: Console, series: dict[str, Any], unit: str) -> None:
-    from longwave.reports.assess import amount, between, facts, visible
+    from longwave.reports.assess import amount, between, facts
+    from longwave.reports.own_page import visible
 
     console.print(f"\n{visible(series['series'])}")
     for name, text in facts(series, unit):

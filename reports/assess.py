@@ -1,42 +1,27 @@
 """The answer of `longwave assess` in words, for the terminal, and as one HTML page in the site's dress.
 
 Belongs here: sentences and the page. Not here: the numbers (they come as the document that --json writes), drawing
-(`figures/fan.py`).
+(`figures/fan.py`), how such a page is made (`own_page.py`).
 
-The page is one file: style inside, pictures as SVG, no script. Names of a user's series are a stranger's text: shown with
-control characters escaped, and escaped again by the template.
+Names of a user's series are a stranger's text: shown with control characters escaped, and escaped again by the template.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any, Final
 
-import jinja2
-import plotly.graph_objects as go
 import polars as pl
-from longwave.reports import palette, svg, wording
-from longwave.reports.figures import base
+from longwave.reports import palette, wording
 from longwave.reports.figures.fan import FAN, forecast_fan, where_on_the_curve
-from markupsafe import Markup
+from longwave.reports.own_page import drawn, rendered, visible
 
-CSP: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 MOST_DRAWN: Final = 12
 MOST_LISTED: Final = 2000
-LONGEST_NAME: Final = 80
-_JOINERS: Final = "\u200c\u200d"
 _UNITS: Final = {"percent": "percent", "fraction": "share of 1", "count": "count"}
 _SIZES: Final = ((1e9, "billions"), (1e6, "millions"), (1e4, "thousands"))
 
 Json = Mapping[str, Any]
-
-
-def visible(text: str) -> str:
-    """Text in one line in which everything can be seen: control and direction characters as escapes, cut where long."""
-    plain = " ".join(text.split())
-    seen = "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in plain)
-    return seen if len(seen) <= LONGEST_NAME else seen[: LONGEST_NAME - 1] + "…"
 
 
 def amount(value: float | None, unit: str) -> str:
@@ -125,40 +110,21 @@ def page(document: Json, observed: Mapping[str, Sequence[tuple[int, float]]], cu
 
     """
     unit, series = document["input"]["unit"], document["series"]
-    drawn = series[:MOST_DRAWN]
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    shown = series[:MOST_DRAWN]
     heading = visible(series[0]["series"]) if len(series) == 1 else f"{len(series):,} series".replace(",", "\u202f")
-    return environment.get_template(
-        "assess.html.j2"
-    ).render(
-        csp=CSP,
-        style=Markup(palette.style_tokens() + _text("static", "site.css")),  # noqa: S704 our own files
+    return rendered(
+        "assess.html.j2",
         heading=heading,
         file=visible(document["input"]["file"]),
         unit=_UNITS[unit],
         given=document["input"],
         warnings=document["warnings"],
         condition=wording.CONDITION,
-        series=[_view(place, each, observed[each["series"]], document) for place, each in enumerate(drawn, start=1)],
+        series=[_view(place, each, observed[each["series"]], document) for place, each in enumerate(shown, start=1)],
         total=len(series),
         listed=[summary_cells(each, unit) for each in series[:MOST_LISTED]] if len(series) > 1 else [],
-        ripeness=_curve_view(curve, drawn),
+        ripeness=_curve_view(curve, shown),
     )
-
-
-def _template(name: str) -> str:
-    return _text("templates", name)
-
-
-def _text(folder: str, name: str) -> str:
-    return (files("longwave.reports") / folder / name).read_text(encoding="utf-8")
 
 
 def _view(place: int, series: Json, observed: Sequence[tuple[int, float]], document: Json) -> dict[str, Any]:
@@ -187,7 +153,7 @@ def _view(place: int, series: Json, observed: Sequence[tuple[int, float]], docum
         "facts": facts(series, unit),
         "warnings": series["warnings"],
         "rows": [_cells(row, unit) for row in series["forecast"]],
-        **_drawn(fig, f"{title}. The table below the picture has every number."),
+        **drawn(fig, f"{title}. The table below the picture has every number."),
     }
 
 
@@ -237,29 +203,17 @@ def _short(row: Json | None, unit: str) -> str:
     return f"{amount(row['point'], unit)} ({between(row['intervals']['0.8'], unit)}; {row['year']})"
 
 
-def _curve_view(curve: pl.DataFrame | None, drawn: Sequence[Json]) -> dict[str, Any] | None:
+def _curve_view(curve: pl.DataFrame | None, shown: Sequence[Json]) -> dict[str, Any] | None:
     """The picture of where the series stand on the curve; None where no series has a ripeness."""
-    ages = [(visible(each["series"]), each["age"]) for each in drawn if each["ripeness"]]
+    ages = [(visible(each["series"]), each["age"]) for each in shown if each["ripeness"]]
     if curve is None or not ages:
         return None
     title = "How much of the level at age 20 is known by each age"
     if len(ages) == 1:
-        known = palette.two_figures(next(each["ripeness"]["information"] for each in drawn if each["ripeness"]))
+        known = palette.two_figures(next(each["ripeness"]["information"] for each in shown if each["ripeness"]))
         title = f"At age {ages[0][1]}, {known} of what there is to know about the level at age 20 is known"
     subtitle = (
         "Information: 1 − the forecast’s mean squared error ÷ that of other media’s levels alone; 95\u202f% intervals"
     )
     fig = where_on_the_curve(curve, ages, title=title, subtitle=subtitle)
-    return {"title": title, "subtitle": subtitle, **_drawn(fig, title)}
-
-
-def _drawn(fig: go.Figure, alt: str) -> dict[str, Any]:
-    """A figure's two static pictures, its key, and its subtitle."""
-    title = svg.plain(fig.layout.title.text or "")
-    wide, narrow = base.on_page(fig), base.on_page(fig, narrow=True)
-    return {
-        "subtitle": svg.plain(fig.layout.title.subtitle.text or ""),
-        "key": base.key(fig),
-        "wide": Markup(svg.render(wide, base.WIDE, int(wide.layout.height), alt, title=title)),  # noqa: S704 escaped
-        "narrow": Markup(svg.render(narrow, base.NARROW, int(narrow.layout.height), alt, title=title)),  # noqa: S704
-    }
+    return {"title": title, "subtitle": subtitle, **drawn(fig, title)}

@@ -14,7 +14,8 @@ from longwave.models.assess import (
 )
 from longwave.models.histories import Histories
 from longwave.pipelines.assessing import rows_of
-from longwave.reports.assess import CSP, amount, between, facts, page, sentence, visible
+from longwave.reports.assess import amount, between, facts, page, sentence
+from longwave.reports.own_page import CSP, visible
 
 CURVE = InformationCurve(
     np.array([np.nan, -0.5, 0.4, 0.92, 0.85, 0.9, 0.95]), np.full(7, -1.0), np.full(7, 0.99), level=0.95, target_age=20
