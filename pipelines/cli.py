@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from longwave.pipelines import cli_assess, cli_capture, cli_forecast, cli_upkeep
+from longwave.pipelines import cli_assess, cli_capture, cli_compare, cli_forecast, cli_upkeep
 from longwave.pipelines.console import console_of, outcome_of, write_summary
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
@@ -44,6 +44,7 @@ app.command()(cli_capture.refresh)
 app.command("export")(cli_capture.export)
 app.command("import")(cli_capture.import_)
 app.command()(cli_assess.assess)
+app.command()(cli_compare.compare)
 app.command()(cli_forecast.backtest)
 app.command()(cli_upkeep.upkeep)
 

@@ -7,12 +7,12 @@ holds the same numbers as the JSON.
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from longwave.pipelines.console import check_out, plain_console, write_out
 from longwave.pipelines.settings import Settings
 from rich.console import Console
 from rich.table import Table
@@ -73,10 +73,10 @@ def assess(
 
     _check_options(unit, ceiling)
     for out, option in ((json_out, "--json"), (html_out, "--html")):
-        _check_out(out, option, file)
+        check_out(out, option, file)
     if json_out and html_out and json_out.expanduser().absolute() == html_out.expanduser().absolute():
         raise typer.BadParameter("--json and --html name the same file", param_hint="--html")
-    console = _console()
+    console = plain_console()
     try:
         found = answer(
             Settings().house(),
@@ -93,10 +93,10 @@ def assess(
         raise typer.BadParameter(str(error), param_hint="--launch") from None
     _print(console, found.document)
     if json_out:
-        _write(json_out, _json(found.document), "--json")
+        write_out(json_out, _json(found.document), "--json")
         console.print(f"JSON: {json_out}")
     if html_out:
-        _write(html_out, _page(found), "--html")
+        write_out(html_out, _page(found), "--html")
         console.print(f"page: {html_out}")
 
 
@@ -113,25 +113,6 @@ def _check_options(unit: UnitOption | None, ceiling: float | None) -> None:
     if whole and ceiling > whole:
         said = f"a share in {unit} is at most {whole:g}; state --unit count if there can be more"
         raise typer.BadParameter(said, param_hint="--ceiling")
-
-
-def _check_out(out: Path | None, option: str, file: Path) -> None:
-    """Refuse a place that nothing can be written to, before anything is computed."""
-    if out is None:
-        return
-    if out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
-    if not out.expanduser().parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {out.parent}; make it first", param_hint=option)
-    if out.exists() and file.exists() and out.samefile(file):
-        raise typer.BadParameter(f"{out} is the file to be read; it would be overwritten", param_hint=option)
-
-
-def _write(out: Path, text: str, option: str) -> None:
-    try:
-        out.expanduser().write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise typer.BadParameter(f"cannot write {out}: {error.strerror or error}", param_hint=option) from None
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -152,13 +133,6 @@ def _page(found: Answer) -> str:
             pl.col(pl.Float64).fill_nan(None)
         )
     return page(found.document, found.observed, frame)
-
-
-def _console() -> Console:
-    """A console that takes no text of a user's file for mark-up or emoji, and does not break what is piped."""
-    return Console(
-        highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200
-    )
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def read_panel(path: Path, roles: Sequence[Role], *, covariate_gaps: bool = Fals
     """
     required = [role.name for role in roles if role.required]
     optional = [role.name for role in roles if not role.required]
-    cells = read_cells(path, required, optional, others=True)
+    cells = _plainly_named(read_cells(path, required, optional, others=True))
     notes = list(cells.warnings)
     present = [role for role in roles if role.name in cells.frame.columns]
     known = [role.name for role in present]
@@ -88,6 +88,12 @@ def read_panel(path: Path, roles: Sequence[Role], *, covariate_gaps: bool = Fals
         cells, more = _read(cells, Role(name, "number", gaps=covariate_gaps))
         notes += more
     return PanelFile(cells.name, cells.frame.select("line", *known, *covariates), tuple(covariates), tuple(notes))
+
+
+def _plainly_named(cells: Cells) -> Cells:
+    """The file with control and direction characters in the names of columns written out: names get printed."""
+    odd = [column for column in cells.frame.columns if not column.isprintable()]
+    return replace(cells, frame=cells.frame.rename({column: said(column)[1:-1] for column in odd}))
 
 
 def _named(columns: Sequence[str]) -> str:
