@@ -5,6 +5,10 @@ against when the interval lies wholly on the other, and is open otherwise. A pan
 criteria hold (an intersection-union test, so its p-value is the largest of them) and against it when one is against.
 Holm's correction runs over all primary tests planned; sensitivities never move a verdict.
 
+Equivalence has an interval of its own: where a criterion names an `inside_measure`, it holds when the interval of that
+measure (90 % for two one-sided tests at 5 %) lies inside the range, and is against when its own (95 %) lies wholly beyond. A
+criterion with `only_against` can be contradicted and never confirmed: unless it is contradicted, it decides nothing.
+
 Conditional arithmetic tests nothing: its range follows from stated inputs, has no p-value, and is not corrected. A criterion
 with a `stress` says what else was put in the primary result's place (a contributor left out, another input); where the result
 does not stand then, the claim is reported as fragile, which does not move the verdict either.
@@ -73,6 +77,8 @@ def parse_registry(text: str) -> dict[str, Any]:
                 raise ValueError(f"claim {claim['id']}: a criterion needs one of below, above, between, and a role")
             if criterion["role"] == "primary" and "stress" in criterion:
                 raise ValueError(f"claim {claim['id']}: a primary criterion is what is stressed, and has none itself")
+            if "inside_measure" in criterion and sides != ["between"]:
+                raise ValueError(f"claim {claim['id']}: only a range (between) has an inside_measure")
     ids = [claim["id"] for claim in registry["claims"]]
     if len(set(ids)) != len(ids):
         raise ValueError("two claims share an id")
@@ -112,8 +118,11 @@ def _entry(
         place = (criterion["mode"], criterion.get("k", -1), criterion.get("horizon", -1))
         finding = findings.get((criterion["panel"], criterion["measure"], *place), NOT_HELD)
         row = _by(criterion, finding, captures.get(criterion["panel"], ()), arithmetic)
-        if row["p"] is not None and "p_measure" in criterion:
-            # A test of its own, dual to an interval whose width gives no p-value: a simultaneous one.
+        if "inside_measure" in criterion and row["decides"]:
+            inner = findings.get((criterion["panel"], criterion["inside_measure"], *place), NOT_HELD)
+            row |= _equivalence(row, inner)
+        if "p_measure" in criterion and row["role"] == "primary" and row["estimate"] is not None:
+            # A test of its own, dual to intervals whose width gives no p-value: simultaneous ones, or those of a range.
             row["p"] = findings.get((criterion["panel"], criterion["p_measure"], *place), NOT_HELD)["estimate"]
         rows.append(row)
     return {
@@ -129,6 +138,16 @@ def _entry(
         "fragile": fragile(rows),
         "caveats": list(claim["caveats"]),
         "would_test_it": claim.get("would_test_it", ""),
+    }
+
+
+def _equivalence(row: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """What an interval of its own says for a range: against as the row's interval has it, for as the inner one has."""
+    inside = holds("between", row["threshold"], inner["lo"], inner["hi"])
+    return {
+        "holds": False if row["holds"] is False else (True if inside else None),
+        "inside_interval": [inner["lo"], inner["hi"]],
+        "inside_level": inner["level"],
     }
 
 
@@ -149,6 +168,9 @@ def _by(
 ) -> dict[str, Any]:
     side = next(name for name in ("below", "above", "between") if name in criterion)
     decides = finding["estimate"] is not None if arithmetic else _decides(finding)
+    held = holds(side, criterion[side], finding["lo"], finding["hi"]) if decides else None
+    if criterion.get("only_against") and held is not False:
+        decides, held = False, None
     tested = criterion["role"] == "primary" and not arithmetic
     interval = [finding["lo"], finding["hi"]]
     return {
@@ -167,7 +189,7 @@ def _by(
         "side": side,
         "threshold": criterion[side],
         "decides": decides,
-        "holds": holds(side, criterion[side], finding["lo"], finding["hi"]) if decides else None,
+        "holds": held,
         # Everything but the primary tests is descriptive: no p-value stands beside it.
         "p": _p_value(side, criterion[side], finding) if tested else None,
         "stress": criterion.get("stress"),

@@ -185,6 +185,54 @@ def test_a_p_value_of_its_own_is_the_one_that_is_corrected():
     assert evaluated(finding("a", 0.4, 0.3, 0.5), p.with_columns(estimate=0.001), text=text)["verdict"] == "supported"
 
 
+EQUIVALENCE = {
+    "above = 0.1\n[[claims.criteria]]": 'between = [-0.1, 0.1]\ninside_measure = "inner"\n[[claims.criteria]]'
+}
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "holds", "verdict"),
+    [
+        ((-0.11, 0.12), (-0.09, 0.095), True, "supported"),
+        ((-0.11, 0.12), (-0.09, 0.105), None, "undecided"),
+        ((0.05, 0.3), (0.08, 0.27), None, "undecided"),
+        ((0.12, 0.3), (0.14, 0.27), False, "contradicted"),
+        ((-0.3, -0.12), (-0.27, -0.14), False, "contradicted"),
+        ((-0.05, 0.05), None, None, "undecided"),
+    ],
+    ids=["inside at 90 %", "across", "not zero", "beyond", "beyond below", "no inner interval: too few to show it"],
+)
+def test_equivalence_is_shown_by_an_interval_of_its_own(outer, inner, holds, verdict):
+    text = registry(**EQUIVALENCE).replace('role = "primary"', 'role = "primary"\np_measure = "p"', 1)
+    rows = [finding("a", sum(outer) / 2, *outer), finding("a", 0.001, None, None).with_columns(measure=pl.lit("p"))]
+    if inner:
+        rows.append(finding("a", sum(outer) / 2, *inner).with_columns(measure=pl.lit("inner"), level=pl.lit(0.9)))
+    entry = evaluated(*rows, text=text)
+    assert (entry["by"][0]["holds"], entry["by"][0]["p"], entry["verdict"]) == (holds, 0.001, verdict)
+    assert entry["by"][0]["inside_interval"] == (list(inner) if inner else [None, None])
+
+
+def test_an_equivalence_is_corrected_by_holm_too():
+    text = registry(**EQUIVALENCE).replace('role = "primary"', 'role = "primary"\np_measure = "p"', 1)
+    rows = [finding("a", 0.01, -0.11, 0.12), finding("a", 0.02, None, None).with_columns(measure=pl.lit("p"))]
+    inner = finding("a", 0.01, -0.09, 0.09).with_columns(measure=pl.lit("inner"))
+    entry = evaluated(*rows, inner, text=text)
+    assert (entry["verdict"], entry["not_after_holm"]) == ("undecided", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [((0.2, 3.0), "not testable with what is held"), ((1.2, 3.0), "contradicted"), ((0.2, 0.9), "contradicted")],
+)
+def test_what_can_only_be_contradicted_is_else_not_testable(ends, verdict):
+    only = {"above = 0.1\n[[claims.criteria]]": "between = [1, 1]\nonly_against = true\n[[claims.criteria]]"}
+    entry = evaluated(finding("a", 0.8, *ends), text=registry(**only))
+    assert entry["verdict"] == verdict
+    assert entry["by"][0]["decides"] is (verdict == "contradicted")
+    few = evaluated(finding("a", 0.8, *ends, n_clusters=14), text=registry(**only))
+    assert few["verdict"] == "not testable with what is held"
+
+
 def test_arithmetic_is_decided_by_its_range_alone():
     text = registry(**{'result_class = "evidence"': 'result_class = "conditional arithmetic"'})
     made = finding("a", 0.4, 0.3, 0.5, n_clusters=None).with_columns(n=pl.lit(1, pl.Int64))
@@ -203,6 +251,7 @@ def test_arithmetic_is_decided_by_its_range_alone():
         ("above = 0.1", "over = 0.1", "one of below, above, between"),
         ('role = "primary"', 'role = "main"', "and a role"),
         ('role = "primary"', 'role = "primary"\nstress = "x"', "is what is stressed"),
+        ('role = "primary"', 'role = "primary"\ninside_measure = "x"', "only a range"),
     ],
 )
 def test_a_registry_that_says_too_little_is_refused(old, new, says):
