@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from presence_worlds import fields, normal_r, pairs, tied_rho
 
 REPLICATES = 2_000
-N_BOOT = 399
+N_BOOT = 199
 SEED = 20261126
 RESULT = Path(__file__).parent / "results" / "presence_coverage.json"
 
@@ -133,9 +133,11 @@ def of_a_common_cause(n, replicates, rng, n_boot=N_BOOT):
 
 @pytest.fixture(scope="module")
 def found():
-    rng = np.random.default_rng(SEED)
-    made = {name: summary(*world, REPLICATES, rng) for name, world in WORLDS.items()}
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    rng, made = np.random.default_rng(SEED), {}
+    for name, world in WORLDS.items():
+        made[name] = summary(*world, REPLICATES, rng)
+        print(name, made[name])
     whole = {
         "replicates": REPLICATES,
         "n_boot": N_BOOT,
