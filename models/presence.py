@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from longwave.models.rank_orders import Clusters, FloatArray, IntArray, Order, spearman
 from longwave.models.rank_pairs import PairSums, pair_sums, tau_b
+from longwave.models.ranks import authority
 from numpy.typing import ArrayLike
 from scipy import stats
 
@@ -210,19 +211,20 @@ def class_percentiles(
         Percentiles, NaN for a class of fewer than ten at that age, the adopter itself counted; and the peers (n,).
 
     """
-    level = _finite([values])[0]
-    age = np.zeros(len(level)) if ages is None else np.asarray(ages, dtype=np.float64)
-    codes = codes_of(classes)
+    level, codes = _finite([values])[0], codes_of(classes)
     found, peers = np.full(len(level), np.nan), np.zeros(len(level), dtype=np.int64)
     for code in range(int(codes.max()) + 1):
         members = np.flatnonzero(codes == code)
-        near = np.abs(age[members][:, None] - age[members][None, :]) <= years
-        below = level[members][None, :] < level[members][:, None]
-        same = level[members][None, :] == level[members][:, None]
-        peers[members] = near.sum(axis=1)
-        rank = (near & below).sum(axis=1) + (near & same).sum(axis=1) / 2.0
-        found[members] = np.where(peers[members] >= LEAST_PEERS, 100.0 * rank / np.maximum(1, peers[members]), np.nan)
-    return found, peers
+        if ages is None:
+            peers[members], found[members] = len(members), authority(level[members])
+        else:
+            age = np.asarray(ages, dtype=np.float64)[members]
+            near = np.abs(age[:, None] - age[None, :]) <= years
+            below = near & (level[members][None, :] < level[members][:, None])
+            same = near & (level[members][None, :] == level[members][:, None])
+            peers[members] = near.sum(axis=1)
+            found[members] = 100.0 * (below.sum(axis=1) + same.sum(axis=1) / 2.0) / peers[members]
+    return np.where(peers >= LEAST_PEERS, found, np.nan), peers
 
 
 def codes_of(labels: Sequence[object]) -> IntArray:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from longwave.models.rank_orders import Clusters, FloatArray, IntArray
 from numpy.typing import ArrayLike
+from scipy import stats
 
 MAX_OBSERVATIONS = 20_000
 _ROWS = 512
@@ -35,7 +36,8 @@ def pair_sums(x: ArrayLike, y: ArrayLike, clusters: Clusters, groups: IntArray |
         ValueError: over 20,000 observations (the time grows as n²).
 
     """
-    first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    # Ranks are whole numbers, so that half the memory holds their differences, and sums of signs, exactly.
+    first, second = (stats.rankdata(values, "dense").astype(np.float32) for values in (x, y))
     if len(first) > MAX_OBSERVATIONS:
         raise ValueError(f"{len(first)} observations are over {MAX_OBSERVATIONS}: there are too many pairs")
     order = np.argsort(clusters.codes, kind="stable")
@@ -49,8 +51,9 @@ def pair_sums(x: ArrayLike, y: ArrayLike, clusters: Clusters, groups: IntArray |
         sign_x = np.sign(first[rows, None] - first[None, :])
         sign_y = np.sign(second[rows, None] - second[None, :])
         if within is not None:
-            sign_x *= within[rows, None] == within[None, :]
-            sign_y *= within[rows, None] == within[None, :]
+            together = within[rows, None] == within[None, :]
+            sign_x *= together
+            sign_y *= together
         for total, matrix in zip(whole, (sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)), strict=True):
             by_column = matrix if clusters.count == len(first) else np.add.reduceat(matrix, starts, axis=1)
             total[codes] += np.add.reduceat(by_column, firsts, axis=0)
