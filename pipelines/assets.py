@@ -17,7 +17,15 @@ import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
-from longwave.pipelines.claim_names import STATEMENTS, UPKEEP
+from longwave.pipelines.claim_names import (
+    JOURNALS,
+    NEWSPAPERS,
+    PRESENCE_SOURCES,
+    SPEED,
+    SPEED_PANEL,
+    STATEMENTS,
+    UPKEEP,
+)
 from longwave.pipelines.finding_assets import (
     FINDING_ASSETS,
     adoption,
@@ -26,7 +34,9 @@ from longwave.pipelines.finding_assets import (
     curves,
     information_by_age,
     persistence,
+    presence,
     revisions,
+    speed,
     upkeep,
 )
 from longwave.pipelines.house import House
@@ -153,6 +163,9 @@ SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
     "pooled": "All panels of 15 clusters or more, equally",
     **{medium: PANELS[panel].title for medium, (panel, _) in PERSISTENCE_PANELS.items()},
     STATEMENTS: "Fact-checked statements",
+    JOURNALS: "Journals with an account on Twitter",
+    NEWSPAPERS: "Daily newspapers of the United States",
+    SPEED: "Technologies in United States households, from 10 to 50 %",
     UPKEEP: "Stated inputs",
 }
 
@@ -160,7 +173,7 @@ SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
 def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     """The captures that each subject of the findings rests on: its own series, what they learn from, covariates."""
     behind = {subject: sources_behind(subject) for subject in ["pooled", *PANELS, *PERSISTENCE_PANELS]}
-    behind[STATEMENTS] = ["factcheck"]
+    behind |= {STATEMENTS: ["factcheck"], SPEED: PANELS[SPEED_PANEL].sources(), **PRESENCE_SOURCES}
     return {
         subject: sorted({c for source in sources for c in panel_captures(warehouse.con, source)})
         for subject, sources in behind.items()
@@ -172,7 +185,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[adoption, information_by_age, backtests, curves, persistence, revisions, channels, upkeep],
+    deps=[adoption, information_by_age, backtests, curves, persistence, revisions, channels, upkeep, presence, speed],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:

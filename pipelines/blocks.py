@@ -13,6 +13,7 @@ from longwave.pipelines.blocks_backtests import backtest_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
 from longwave.pipelines.blocks_far import far_blocks
+from longwave.pipelines.blocks_presence import presence_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
 from longwave.reports import palette
@@ -41,6 +42,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *far_blocks(findings),
         *([kept] if kept else []),
         *claim_blocks(findings, points),
+        *presence_blocks(findings, points),
         *curve_blocks(findings, points, passed_on),
         *revision_blocks(findings, points),
     ]

@@ -15,3 +15,14 @@ UPKEEP = "upkeep"
 # The claims' own numbers.
 HOURS = 5.0
 RELATIONSHIPS = 1000
+JOURNALS = "journal-presence"
+NEWSPAPERS = "newspaper-presence"
+SPEED = "adoption-speed"
+ALL_PAIRS = "all pairs"
+AMONG_ALL = "among all"
+IN_FIELD = "within its field"
+PRESENCE_SOURCES = {
+    JOURNALS: ["journals_accounts", "journals_followers", "scimago_2010"],
+    NEWSPAPERS: ["us_newspapers"],
+}
+SPEED_PANEL = "us-households"

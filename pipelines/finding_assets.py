@@ -5,13 +5,17 @@ Here stands what is read and when it is found anew. What is computed is said in 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import dagster as dg
 import polars as pl
-from longwave.pipelines import find, find_claims
+from duckdb import DuckDBPyConnection
+from longwave.pipelines import find, find_claims, find_presence
+from longwave.pipelines.adopter_panels import panel_of
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
 from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
+from longwave.pipelines.claim_names import JOURNALS, NEWSPAPERS, PRESENCE_SOURCES, SPEED_PANEL
 from longwave.pipelines.closeness import layers
 from longwave.pipelines.curve_fits import fit_every_cut
 from longwave.pipelines.curve_study import MediumLine, curve_study
@@ -20,8 +24,9 @@ from longwave.pipelines.house import House
 from longwave.pipelines.rewriting import rewriting
 from longwave.pipelines.ripening import CONVENTIONS, ripeness
 from longwave.pipelines.sources import SOURCES
-from longwave.pipelines.steps import frame_digest, step_key
+from longwave.pipelines.steps import digest_of, frame_digest, step_key
 from longwave.warehouse import results
+from longwave.warehouse.adopter_frames import AdopterFrames, journals, newspapers
 from longwave.warehouse.crosstabs import BY_VERDICT, counts
 from longwave.warehouse.curve_frames import series_of_record
 from longwave.warehouse.export import newest_vintage
@@ -145,6 +150,18 @@ def curve_fits(house: House) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(
         metadata={"dagster/row_count": rows, "changed": changed, "statuses": preview(counted, 40)}
     )
+
+
+PRESENCE_PANELS: dict[str, Callable[[DuckDBPyConnection], AdopterFrames]] = {
+    # Whether a journal's account has a stated day does not matter to how many follow it.
+    JOURNALS: lambda con: journals(con, undated=True),
+    NEWSPAPERS: newspapers,
+}
+
+
+def _frames_digest(frames: AdopterFrames) -> str:
+    parts = (frames.adopters, frames.attention, frames.covariates)
+    return digest_of(frames.medium, frames.unit, str(frames.first_launch), *[frame_digest(part) for part in parts])
 
 
 _LINES = [
@@ -296,6 +313,53 @@ def backtests(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+@dg.asset(
+    key=["findings", "presence"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *source_keys(list(SOURCES))],
+    description="Whether a big presence goes with standing, among journals and newspapers, over all and within fields.",
+)
+def presence(house: House) -> dg.MaterializeResult[None]:
+    """Compare presence with outcome."""
+    step = "findings/presence"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        panels = {name: frames(warehouse.con) for name, frames in PRESENCE_PANELS.items()}
+        vintage = newest_vintage(warehouse.con, [s for sources in PRESENCE_SOURCES.values() for s in sources])
+        inputs = {name: _frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_presence",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            rows = find_presence.presence_rows({name: panel_of(frames) for name, frames in panels.items()})
+            _store(warehouse, step, rows, key, vintage)
+        return _result(warehouse, step, changed)
+
+
+@dg.asset(
+    key=["findings", "speed"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *source_keys(PANELS[SPEED_PANEL].sources())],
+    description="Years from 10 to 50 % of adults for social media, against what household technologies foretell of one more.",
+)
+def speed(house: House) -> dg.MaterializeResult[None]:
+    """Compare how fast media were taken up."""
+    step = "findings/speed"
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        series = reference_frame(warehouse.con).filter(pl.col("panel") == SPEED_PANEL)
+        vintage = newest_vintage(warehouse.con, PANELS[SPEED_PANEL].sources())
+        inputs = {"series": frame_digest(series), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_presence",), inputs, {})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find_presence.adoption_speed(series), key, vintage)
+        return _result(warehouse, step, changed)
+
+
 FINDING_ASSETS = [
     adoption,
     information_by_age,
@@ -306,4 +370,6 @@ FINDING_ASSETS = [
     revisions,
     channels,
     upkeep,
+    presence,
+    speed,
 ]
