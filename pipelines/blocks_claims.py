@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 from longwave.models.channels import MARGIN, PRIMARY
+from longwave.models.upkeep import CARD
 from longwave.pipelines.claim_names import CODINGS, HOURS, RELATIONSHIPS, STATEMENTS, UPKEEP
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
@@ -63,7 +64,7 @@ def _shares(points: pl.DataFrame) -> FigureBlock | None:
         alt="Share of fact-checked statements rated false or worse, by the channel they came by.",
         note=(
             f"Statements of 2007 to 2016 that PolitiFact rated false, or worse than false. {_CAVEATS} The channel was read off "
-            "free text by coarse keywords, and of one statement in five it is not known. Each interval holds for its channel "
+            f"free text by coarse keywords, and of {_unknown(frame)} it is not known. Each interval holds for its channel "
             "alone; comparisons are in the next figure."
         ),
         source_ids=["factcheck"],
@@ -71,6 +72,13 @@ def _shares(points: pl.DataFrame) -> FigureBlock | None:
         n=f"{palette.integer(sum(frame['n'].to_list()))} statements",
         page=PAGE,
     )
+
+
+def _unknown(frame: pl.DataFrame) -> str:
+    """How many statements came by a channel that is not known, as a share of all."""
+    unknown = sum(frame.filter(pl.col("known") == "no")["n"].to_list())
+    share = palette.two_figures(100 * unknown / sum(frame["n"].to_list()))
+    return f"{share}{palette.THIN_SPACE}% of the statements"
 
 
 def _pairs(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
@@ -84,7 +92,7 @@ def _pairs(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         heading=TRUTH,
         figure=channels_figure.differences(frame, margin=MARGIN),
         frame=frame,
-        alt="Differences in the share of false statements between every two channels, against a margin of 10 points.",
+        alt="Differences in the share of false statements between every two channels, against the margin.",
         note=" ".join([_CAVEATS, _tipping(findings), _codings(findings), _association(findings)]),
         source_ids=["factcheck"],
         unit="points",
@@ -163,6 +171,7 @@ def _upkeep(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         "hi",
     ).sort("way", "relationships")
     multiple = _number(findings, "break_even", "10 hours a week, 1,000 relationships")
+    people = palette.integer(RELATIONSHIPS)
     kept = findings.filter(pl.col("measure") == "relationships_by_layers").row(0, named=True)
     return FigureBlock(
         id="upkeep",
@@ -171,12 +180,13 @@ def _upkeep(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         frame=frame,
         alt="Hours a week by number of relationships: by layers of closeness, and at one or two yearly cards each.",
         note=(
-            "Conditional arithmetic: it follows from stated inputs, and is no evidence about them. A card takes 10 minutes (5 "
-            "to 20). Layers of closeness are filled from the inside, at the frequencies and minutes of the table of facts; their "
-            "band runs from the 41 minutes a day that Americans tell time diaries to the 3.5 hours of Dunbar. With the table’s "
-            f"minutes 5 hours keep {palette.two_figures(kept['estimate'])} relationships by layers (range "
-            f"{palette.span(kept['lo'], kept['hi'])}); 1,000 take exactly 10 hours at {palette.two_figures(multiple)} times "
-            "those minutes. The command longwave upkeep works it out for other numbers."
+            "Conditional arithmetic: it follows from stated inputs, and is no evidence about them. A card takes "
+            f"{CARD.value:g} minutes ({CARD.low:g} to {CARD.high:g}). Layers of closeness are filled from the inside, at the "
+            "frequencies and minutes of the table of facts; their band runs from the 41 minutes a day that Americans tell time "
+            "diaries to the 3.5 hours of Dunbar. With the table’s "
+            f"minutes {HOURS:g} hours keep {palette.two_figures(kept['estimate'])} relationships by layers (range "
+            f"{palette.span(kept['lo'], kept['hi'])}); {people} take exactly {2 * HOURS:g} hours at "
+            f"{palette.two_figures(multiple)} times those minutes. The command longwave upkeep works it out for other numbers."
         ),
         source_ids=[],
         unit="hours a week",

@@ -71,7 +71,8 @@ def _number(text: str, option: str, most: float, why: str) -> float:
 
     """
     try:
-        value = float(text)
+        # Python reads 1_0 as ten; nobody writes it so, and a slip of the finger should not be an answer.
+        value = float(text.replace("_", "?"))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no number; write it as 1000 or 2.5", param_hint=option) from None
     if not math.isfinite(value) or value <= 0:

@@ -15,6 +15,7 @@ from longwave.models import channels, upkeep
 from longwave.models.channels import Array
 from longwave.pipelines.claim_names import CODINGS, HOURS, RELATIONSHIPS, STATEMENTS, UPKEEP
 from longwave.pipelines.find import Rows
+from longwave.warehouse.errors import LongwaveError
 
 POINTS = "points"
 PERCENT = "%"
@@ -34,7 +35,17 @@ def channel_table(cells: pl.DataFrame, rules: pl.DataFrame) -> tuple[Array, pl.D
         cells: row (channel), column (verdict), n.
         rules: the table of facts `channels`.
 
+    Raises:
+        LongwaveError: statements came by a channel that has no rule: left out unseen, they would change every share.
+
     """
+    strange = sorted(set(cells["row"]) - set(rules["channel"]))
+    if strange:
+        counted = int(cells.filter(pl.col("row").is_in(strange))["n"].sum())
+        raise LongwaveError(
+            f"{counted:,} statements came by channels without a rule: {', '.join(strange)}; add a row for each to "
+            "warehouse/facts/channels.csv (known: yes or no)"
+        )
     wide = cells.pivot("column", index="row", values="n").rename({"row": "channel"})
     joined = rules.join(wide, on="channel", how="inner", maintain_order="left")
     return joined.select(channels.VERDICTS).to_numpy().astype(np.float64), joined

@@ -16,6 +16,7 @@ from longwave.reports.content import FigureBlock
 from longwave.reports.figures import channels as figure
 from longwave.reports.figures import upkeep as upkeep_figure
 from longwave.warehouse.crosstabs import BY_VERDICT, counts
+from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tables import TABLES
 from longwave.warehouse.world import load_fact
@@ -43,6 +44,12 @@ def decided(*studies):
     found = pl.concat([tables(study)[0] for study in studies])
     captures = {STATEMENTS: ["factcheck@2017-07-31"]}
     return {entry["id"]: entry for entry in evaluate(load_registry(), found, captures, DAY)}
+
+
+def test_a_channel_without_a_rule_is_refused_and_not_left_out():
+    more = pl.concat([cells(), cells().filter(pl.col("row") == "print").with_columns(row=pl.lit("telegram"))])
+    with pytest.raises(LongwaveError, match=r"1,000 statements came by channels without a rule: telegram; add a row"):
+        find_claims.channel_and_truth(more, RULES)
 
 
 # --- findings and verdicts
