@@ -325,7 +325,6 @@ def presence(house: House) -> dg.MaterializeResult[None]:
     """Compare presence with outcome."""
     step = "findings/presence"
     with Warehouse(house.home) as warehouse:
-        freeze(warehouse.con)
         panels = {name: frames(warehouse.con) for name, frames in PRESENCE_PANELS.items()}
         vintage = newest_vintage(warehouse.con, [s for sources in PRESENCE_SOURCES.values() for s in sources])
         inputs = {name: _frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
