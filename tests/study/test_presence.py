@@ -4,7 +4,7 @@ Asked: 95 % intervals hold in 93 to 97 % of replicates; at ρ = 0.1, the margin,
 and, where the sample could show it, in no fewer; the inner interval ends below the margin in 5 ± 1 %. Each with three
 standard errors of the simulation. Writes `results/presence_coverage.json`; figures are quoted from that file only.
 
-The fields of `fields_worlds` stay what they are while adopters are drawn: the interval speaks of these fields.
+Where fields matter, they stay what they are while adopters are drawn: the interval speaks of these fields.
 """
 
 import json

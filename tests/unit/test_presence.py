@@ -201,6 +201,15 @@ def test_p_at_the_margin_agrees_with_the_intervals():
     assert seen == {(True, False), (False, False), (False, True)}
 
 
+@pytest.mark.parametrize(("rho", "sides"), [(0.0, 1), (0.06, 1), (0.3, 2), (-0.3, 2)])
+def test_p_at_the_margin_is_one_sided_for_equivalence_and_two_sided_beyond(rho, sides):
+    x, noise = np.random.default_rng(4).standard_normal((2, 800))
+    found = rank_correlation(x, rho * x + np.sqrt(1 - rho**2) * noise, n_boot=0)
+    assert (abs(found.value) < 0.1) is (sides == 1)
+    gap = abs(np.arctanh(found.value) - np.arctanh(np.copysign(0.1, found.value)))
+    assert found.p_margin == pytest.approx(sides * stats.t.sf(gap / found.error, 799))
+
+
 def test_a_correlation_of_one_has_an_interval_of_no_width():
     found = rank_correlation(np.arange(12.0), np.arange(12.0) ** 3, n_boot=99)
     assert found.value == pytest.approx(1.0)
