@@ -235,6 +235,7 @@ def test_years_stand_beside_both_intervals():
     assert value(rows, "years_10_to_50_by_rank", "as observed", SPEED)["level"] == pytest.approx(19 / 21)
     without = find_presence.adoption_speed(series().filter(pl.col("medium") != "social"))
     assert {row["measure"] for row in without.findings} <= {"series_left_out"}
+    assert find_presence.adoption_speed(series().clear()).findings == []
 
 
 # --- figures
