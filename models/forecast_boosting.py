@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 from longwave.models.forecast_features import Moments, ceilings, damped, unit_levels
+from longwave.models.forecast_scale import SMALL_COUNT, to_errors
 from longwave.models.histories import BoolArray, Histories
 from longwave.models.panels import FloatArray, IntArray
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -26,8 +27,6 @@ ROWS_AHEAD: Final = 4
 """Near examples: the next so many observations."""
 FAR_YEARS: Final = (5, 7, 10, 13, 17, 21)
 """Far examples: the observation so many years ahead."""
-SMALL_COUNT: Final = 0.05
-"""Per 100 people: counts well under it are as good as equal."""
 WITHIN_GROUP: Final = 0.5
 """A series of n examples counts as n to this power."""
 BY_SCALE: Final = 0.5
@@ -83,15 +82,22 @@ def _examples(moments: Moments, levels: FloatArray, found: list[tuple[IntArray, 
 class Inputs:
     """What a model reads of E questions (moment, years ahead).
 
-    ``matrix``: (E, F); ``level``: (E,) last one; ``base``: (E,) damped trend within 0 and the top; ``scale``: (E,) volatility √h;
-    ``top``: (E,) 100 for shares, infinity for counts.
+    ``matrix``: (E, F); ``share``: (E,). In points or per 100 people: ``level``: (E,) last one; ``base``: (E,) damped trend
+    within 0 and the top; ``scale``: (E,) volatility √h. ``error_scale``: (E,) what that is where errors are measured
+    (``forecast_scale.to_errors``).
     """
 
     matrix: FloatArray
     level: FloatArray
+    share: BoolArray
     base: FloatArray
     scale: FloatArray
-    top: FloatArray
+    error_scale: FloatArray
+
+    def moved(self, by: FloatArray) -> FloatArray:
+        """Where errors are measured: the damped trend moved by so many scales (E,), within 0 and the top."""
+        top = np.where(self.share, 100.0, np.inf)
+        return to_errors(np.clip(self.base + by * self.scale, 0.0, top), self.share)
 
 
 def inputs_of(moments: Moments, moment: IntArray, ahead: FloatArray) -> Inputs:
@@ -108,15 +114,8 @@ def inputs_of(moments: Moments, moment: IntArray, ahead: FloatArray) -> Inputs:
     said += [damped(part.level, part.feature(f"slope_{span}"), ahead) - base for span in (5, 20)]
     apart = np.clip(np.stack(said, axis=1) / scale[:, None], -20.0, 20.0)
     matrix = np.column_stack([part.features, ahead, base, apart])
-    return Inputs(matrix, part.level, base, scale, top)
-
-
-def mean_level(members: FloatArray, weights: FloatArray, top: FloatArray) -> FloatArray:
-    """Weighted mean (E,) of members' levels (E, M): of shares as they are, of counts on a logarithmic scale."""
-    share = np.isfinite(top)
-    joined = members @ weights
-    logarithm = np.log(np.maximum(members, 0.0) + SMALL_COUNT) @ weights
-    return np.where(share, joined, np.maximum(np.exp(np.where(share, 0.0, logarithm)) - SMALL_COUNT, 0.0))
+    relative = np.log1p(scale / (np.maximum(base, 0.0) + SMALL_COUNT))
+    return Inputs(matrix, part.level, share, base, scale, np.where(share, scale, relative))
 
 
 def _at_constant_growth(part: Moments, share: BoolArray, growth: FloatArray, ahead: FloatArray) -> FloatArray:

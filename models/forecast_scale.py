@@ -22,6 +22,8 @@ SHARE_OFFSET: Final = 0.005
 """Of the ceiling."""
 COUNT_OFFSET: Final = 0.05
 """Per 100 people."""
+SMALL_COUNT: Final = 0.05
+"""Per 100 people: counts well under it are as good as equal."""
 SPANS: Final = (2, 4, 9)
 """Years over which growth is measured."""
 DAMPING: Final = 0.8
@@ -147,3 +149,18 @@ def own_weight(history: Histories, own: float) -> FloatArray:
     """Weight of each series' own trend, (n, 1): ``own``, or ``WITH_CEILING`` of it."""
     weight: FloatArray = own * np.where(np.isfinite(ceilings(history)), WITH_CEILING, 1.0)[:, None]
     return weight
+
+
+def to_errors(levels: FloatArray, share: BoolArray) -> FloatArray:
+    """Levels where errors are measured: shares as they are, counts as log(level + ``SMALL_COUNT``). Of one shape.
+
+    A count may grow tenfold or double in the years ahead: its errors are ratios, and so are means and intervals.
+    """
+    logarithm = np.log(np.where(share, 1.0, np.maximum(levels, 0.0) + SMALL_COUNT))
+    return np.where(share, levels, logarithm)
+
+
+def from_errors(values: FloatArray, share: BoolArray) -> FloatArray:
+    """Levels, of at least 0, shares of at most 100, of values where errors are measured. Of one shape."""
+    as_count = np.exp(np.where(share, 0.0, np.minimum(values, 700.0))) - SMALL_COUNT
+    return np.where(share, np.clip(values, 0.0, 100.0), np.maximum(as_count, 0.0))

@@ -6,7 +6,7 @@ two, the estimator (``forecasting``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,11 +15,17 @@ from longwave.models import forecast_boosting as boosting
 from longwave.models.conformal import ScaledErrors, scaled_errors
 from longwave.models.forecast_boosting import Booster, Examples, Inputs
 from longwave.models.forecast_features import Moments
+from longwave.models.forecast_scale import to_errors
 from longwave.models.panels import FloatArray, IntArray
+from numpy.typing import NDArray
+
+StrArray = NDArray[np.str_]
 
 REGIMES: Final = (20.0, 80.0, 95.0)
 """Bounds of the levels, in points, whose errors are taken together; counts are one more group."""
 N_REGIMES: Final = len(REGIMES) + 2
+OWN_ERRORS_FROM: Final = 10
+"""Clusters of a medium of counts from which on its errors are taken by themselves."""
 QUIET: Final = 0.05
 """Errors are told apart down to this part of the usual change."""
 STEPS: Final = 10
@@ -46,14 +52,15 @@ class Settings:
 class Pool:
     """References as examples.
 
-    ``weight``: (E,) of each example to be drawn; ``fold``, ``held``: (n,) code of each series' fold and of what is held
-    out together; ``importance``: (C,) by that code, how far errors on it speak for errors on others; ``others``: called
-    with moments (E,), years ahead (E,) and gives the other members' levels (E, M), made without all that is held out
-    with the moment's series.
+    ``medium``: (n,) names; ``weight``: (E,) of each example to be drawn; ``fold``, ``held``: (n,) code of each series' fold
+    and of what its errors are counted with; ``importance``: (C,) by that code, how far errors on it speak for errors on
+    others; ``others``: called with moments (E,), years ahead (E,) and gives the other members' levels (E, M), made
+    without all that is held out with the moment's series.
     """
 
     moments: Moments
     examples: Examples
+    medium: StrArray
     weight: FloatArray
     fold: IntArray
     held: IntArray
@@ -63,7 +70,10 @@ class Pool:
 
 @dataclass
 class Stack:
-    """Learnt for one reach. Empty lists where there was too little to learn from."""
+    """Learnt for one reach. Empty lists where there was too little to learn from.
+
+    ``media``: those of counts whose errors are a group of their own.
+    """
 
     settings: Settings
     boosters: list[Booster] = field(default_factory=list)
@@ -71,44 +81,60 @@ class Stack:
     weights: FloatArray | None = None
     trust: float = 0.0
     errors: ScaledErrors | None = None
+    media: tuple[str, ...] = ()
 
     def boosted(self, inputs: Inputs) -> FloatArray:
         """What boosting says (E,): the damped trend where nothing was learnt."""
         if not self.boosters:
-            return inputs.base
-        moved = np.mean([model.predict(inputs.matrix) for model in self.boosters], axis=0)
-        result: FloatArray = np.clip(inputs.base + moved * inputs.scale, 0.0, inputs.top)
-        return result
+            return inputs.moved(np.zeros(len(inputs.base)))
+        return inputs.moved(np.mean([model.predict(inputs.matrix) for model in self.boosters], axis=0))
 
-    def point(self, members: FloatArray, top: FloatArray) -> FloatArray:
+    def point(self, members: FloatArray) -> FloatArray:
         """The stack's forecast (E,) from its members (E, M), the damped trend first."""
         if self.weights is None:
             return members[:, 0]
         trend = np.zeros(members.shape[1])
         trend[0] = 1.0
-        return boosting.mean_level(members, self.trust * self.weights + (1.0 - self.trust) * trend, top)
+        result: FloatArray = members @ (self.trust * self.weights + (1.0 - self.trust) * trend)
+        return result
 
     def expected(self, inputs: Inputs) -> FloatArray:
         """Expected size of the error (E,): the scale itself where nothing was learnt."""
         if not self.spreads:
-            return inputs.scale
+            return inputs.error_scale
         said = np.mean([model.predict(inputs.matrix) for model in self.spreads], axis=0)
-        result: FloatArray = inputs.scale * np.exp(said)
+        result: FloatArray = inputs.error_scale * np.exp(said)
         return result
 
-    def ends(self, inputs: Inputs, point: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
-        """Ends (E,) of the central interval, within 0 and the top."""
+    def offsets(self, inputs: Inputs, medium: StrArray, level: float) -> tuple[FloatArray, FloatArray]:
+        """How far (E,) the ends of the central interval lie from the point. ``medium``: (E,) names."""
         errors = self.errors or _none_yet(self.settings)
-        low, high = errors.ends(regime_of(inputs), level)
+        low, high = errors.ends(group_of(inputs, medium, self.media), level)
         size = self.expected(inputs)
-        return np.clip(point + low * size, 0.0, inputs.top), np.clip(point + high * size, 0.0, inputs.top)
+        return low * size, high * size
 
 
 def regime_of(inputs: Inputs) -> IntArray:
     """Group of errors (E,): the band of the last level for shares, one group for counts."""
     band = np.searchsorted(np.array(REGIMES), inputs.level, side="right")
-    result: IntArray = np.where(np.isfinite(inputs.top), band, len(REGIMES) + 1)
+    result: IntArray = np.where(inputs.share, band, len(REGIMES) + 1)
     return result
+
+
+def group_of(inputs: Inputs, medium: StrArray, media: Sequence[str]) -> IntArray:
+    """Group of errors (E,): the regime, but for counts of ``media`` one of its own each."""
+    found = regime_of(inputs)
+    for number, name in enumerate(media):
+        found = np.where(~inputs.share & (medium == name), N_REGIMES + number, found)
+    return found
+
+
+def _own_media(unseen: _Unseen) -> tuple[str, ...]:
+    """Media of counts that enough clusters tell of, sorted."""
+    counts = ~unseen.inputs.share
+    pairs = sorted(set(zip(unseen.medium[counts].tolist(), unseen.held[counts].tolist(), strict=True)))
+    names = [name for name, _ in pairs]
+    return tuple(sorted(name for name in set(names) if names.count(name) >= OWN_ERRORS_FROM))
 
 
 def _none_yet(settings: Settings) -> ScaledErrors:
@@ -127,8 +153,8 @@ def learnt(pool: Pool, settings: Settings, fewest: int) -> Stack:
         return stack
     unseen = _fold_models(pool, settings, stack)
     stack.trust = n_groups / (n_groups + settings.prior_groups)
-    stack.weights = best_weights(unseen.members, unseen.actual, unseen.inputs.scale)
-    missed = unseen.actual - stack.point(unseen.members, unseen.inputs.top)
+    stack.weights = best_weights(unseen.members, unseen.actual, unseen.inputs.error_scale)
+    missed = unseen.actual - stack.point(unseen.members)
     _learn_spread(stack, unseen, missed, pool.importance, settings)
     return stack
 
@@ -142,6 +168,7 @@ class _Unseen:
     actual: FloatArray
     fold: IntArray
     held: IntArray
+    medium: StrArray
 
 
 def _fold_models(pool: Pool, settings: Settings, stack: Stack) -> _Unseen:
@@ -160,14 +187,15 @@ def _fold_models(pool: Pool, settings: Settings, stack: Stack) -> _Unseen:
         model.fit(read.matrix, (examples.actual[drawn] - read.base) / read.scale)
         held = np.unique(_draw(pool, inside, settings.held // settings.folds, rng))
         asked = boosting.inputs_of(pool.moments, examples.moment[held], examples.ahead[held])
-        said.append(np.clip(asked.base + model.predict(asked.matrix) * asked.scale, 0.0, asked.top))
+        said.append(asked.moved(model.predict(asked.matrix)))
         chosen.append(held)
         stack.boosters.append(model)
     index = np.concatenate(chosen)
     inputs = boosting.inputs_of(pool.moments, examples.moment[index], examples.ahead[index])
     others = pool.others(examples.moment[index], examples.ahead[index])
-    members = np.column_stack([inputs.base, np.concatenate(said), others])
-    return _Unseen(inputs, members, examples.actual[index], fold[index], pool.held[row[index]])
+    members = np.column_stack([inputs.moved(np.zeros(len(index))), np.concatenate(said), others])
+    actual = to_errors(examples.actual[index], inputs.share)
+    return _Unseen(inputs, members, actual, fold[index], pool.held[row[index]], pool.medium[row[index]])
 
 
 def _draw(pool: Pool, among: IntArray, draws: int, rng: np.random.Generator) -> IntArray:
@@ -207,7 +235,7 @@ def _learn_spread(
     stack: Stack, unseen: _Unseen, missed: FloatArray, importance: FloatArray, settings: Settings
 ) -> None:
     """Models of the expected size of an error, each without half of the folds, and the errors scaled by them."""
-    size = np.log(np.abs(missed) / unseen.inputs.scale + QUIET)
+    size = np.log(np.abs(missed) / unseen.inputs.error_scale + QUIET)
     expected = np.zeros(len(missed))
     half = unseen.fold % 2
     for number in np.unique(half):
@@ -218,12 +246,13 @@ def _learn_spread(
         model.fit(unseen.inputs.matrix[outside], size[outside])
         expected[~outside] = model.predict(unseen.inputs.matrix[~outside])
         stack.spreads.append(model)
+    stack.media = _own_media(unseen)
     stack.errors = scaled_errors(
-        missed / (unseen.inputs.scale * np.exp(expected)),
-        regime_of(unseen.inputs),
+        missed / (unseen.inputs.error_scale * np.exp(expected)),
+        group_of(unseen.inputs, unseen.medium, stack.media),
         unseen.held,
         importance,
-        n_groups=N_REGIMES,
+        n_groups=N_REGIMES + len(stack.media),
         prior_clusters=settings.prior_groups,
         borrowed=settings.borrowed,
     )

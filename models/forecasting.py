@@ -9,17 +9,18 @@ fitted without each fold in turn, and forecasts it; from these forecasts of seri
 stack, the expected size of errors, and the errors that the intervals are made of (cross-conformal prediction, Vovk
 2015). A forecast averages the models of all folds.
 
-Members: the series' own damped trend, boosting, analogues. Weights are convex, chosen on absolute errors, for near and
-far horizons apart. With few references there is little to learn: the stack's departure from the damped trend counts
-with G / (G + ``prior_groups``), G the number of concept groups, and the errors are joined by a prior distribution that
-counts as many.
+Members: the series' own damped trend and boosting; far ahead also analogues, and curves whose ceiling and speed are
+learnt from finished series. Weights are convex, chosen on absolute errors, for near and far horizons apart. Points of
+the members are averaged, and errors measured, in points for shares and as logarithms for counts. With few references
+there is little to learn: the stack's departure from the damped trend counts with G / (G + ``prior_groups``), G the
+number of concept groups, and the errors are joined by a prior distribution that counts as many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, get_args
 
 import numpy as np
 import polars as pl
@@ -28,13 +29,20 @@ from longwave.models.conformal import shared_out
 from longwave.models.forecast_analogues import AnalogueMember
 from longwave.models.forecast_boosting import Examples
 from longwave.models.forecast_features import Moments, moments_of
+from longwave.models.forecast_path import knots_for, line_through, rising, widths_along, without_falls
+from longwave.models.forecast_priors import PriorMember
+from longwave.models.forecast_scale import from_errors, to_errors
 from longwave.models.forecast_stack import Pool, Settings, Stack, learnt
 from longwave.models.histories import BoolArray, Histories
 from longwave.models.panels import FloatArray, IntArray
 from sklearn.base import BaseEstimator
 
+HoldOut = Literal["concept_group", "family", "place"]
 LEVELS: Final = (0.5, 0.8, 0.9)
-MEMBERS: Final = ("damped_trend", "boosted", "analogues")
+MEMBERS: Final = ("damped_trend", "boosted", "analogues", "priors")
+NEAR: Final = ("damped_trend", "boosted_near")
+FAR: Final = ("damped_trend", "boosted_far", "analogues", "priors")
+"""Members of the near and of the far stack, the damped trend first."""
 NEAR_UNTIL, FAR_FROM = 4, 7
 """Years ahead up to which the near model speaks alone, and from which the far one does; between, a mixture."""
 WITHIN_MEDIUM: Final = (0.75, 0.25)
@@ -74,8 +82,9 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
 
     Args:
         seed: of the folds and the draws.
-        hold_out: what folds are made of: ``concept_group``, or ``family``, where forecasts of a medium that is in no
-            reference are wanted: then the errors that intervals rest on are those on media not seen, too.
+        hold_out: what folds are made of, so that the errors that intervals rest on are made as the forecast will be:
+            ``concept_group``; ``family`` where the medium is in no reference; ``place`` where nothing of its place
+            is. There a series whose family no other place has is forecast as with ``family``.
         folds: models averaged, each without one fold.
         draws: examples a model is fitted to.
         iterations: trees of a model.
@@ -88,7 +97,7 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         seed: int = 0,
-        hold_out: Literal["concept_group", "family"] = "concept_group",
+        hold_out: HoldOut = "concept_group",
         folds: int = 5,
         draws: int = 4000,
         iterations: int = 80,
@@ -113,11 +122,14 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         moments, (levels, _) = moments_of(panel), boosting.levels_for(panel)
         self.references_ = tuple(panel.info["series"])
         self._analogues = AnalogueMember().fit(panel, self.seed)
+        self._priors = PriorMember().fit(panel, self.seed)
         near, far = (self._settings(power, held) for power, held in zip(WITHIN_MEDIUM, HELD, strict=True))
-        self.near_ = self._stack(
-            panel, moments, boosting.near_examples(moments, levels, FAR_FROM - 1), near, analogues=False
-        )
-        self.far_ = self._stack(panel, moments, boosting.far_examples(moments, levels), far, analogues=True)
+        self.near_ = self._stack(panel, moments, boosting.near_examples(moments, levels, FAR_FROM - 1), near, NEAR)
+        self.far_ = self._stack(panel, moments, boosting.far_examples(moments, levels), far, FAR)
+        self._families = frozenset(panel.info["family"])
+        self._of_strangers = None
+        if self.hold_out == "place":
+            self._of_strangers = type(self)(**self.get_params() | {"hold_out": "family"}).fit(panel)
         return self
 
     def _check(self) -> None:
@@ -127,8 +139,8 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             )
         if self.prior_groups < 0 or self.borrowed < 0:
             raise ValueError("prior_groups and borrowed must not be negative")
-        if self.hold_out not in ("concept_group", "family"):
-            raise ValueError(f"hold_out {self.hold_out!r} unknown; one of concept_group, family")
+        if self.hold_out not in get_args(HoldOut):
+            raise ValueError(f"hold_out {self.hold_out!r} unknown; one of {', '.join(get_args(HoldOut))}")
 
     def _settings(self, within_medium: float, held: float) -> Settings:
         return Settings(
@@ -143,7 +155,7 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         )
 
     def _stack(
-        self, panel: Histories, moments: Moments, examples: Examples, settings: Settings, *, analogues: bool
+        self, panel: Histories, moments: Moments, examples: Examples, settings: Settings, names: Sequence[str]
     ) -> Stack:
         if not len(panel):
             return Stack(settings)
@@ -151,31 +163,41 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         group, medium = (_codes(panel, name) for name in ("concept_group", "medium"))
 
         def others(moment: IntArray, ahead: FloatArray) -> FloatArray:
-            if not analogues:
-                return np.empty((len(moment), 0))
             barred = held[moments.row[moment]][:, None] == held[None, :]
-            return self._by_analogy(panel, moments, moment, ahead, barred)[:, None]
+            return self._by_others(panel, moments, moment, ahead, barred, names[2:])
 
         row = moments.row[examples.moment]
         size = moments.volatility[examples.moment] * np.sqrt(examples.ahead)
         weight = boosting.drawing_weights(group[row], medium[row], size, settings.within_medium)
-        codes = _codes(panel, self.hold_out)
+        # A place holds many things, and errors on one tell little of errors on another: each counts by itself.
+        codes = group if self.hold_out == "place" else _codes(panel, self.hold_out)
         folds = shared_out(held, self.folds, self.seed)
-        pool = Pool(moments, examples, weight, folds, codes, _importance(codes, medium), others)
+        names_of = panel.info["medium"].to_numpy().astype(np.str_)
+        pool = Pool(moments, examples, names_of, weight, folds, codes, _importance(codes, medium), others)
         return learnt(pool, settings, FEWEST)
 
-    def _by_analogy(
-        self, panel: Histories, moments: Moments, moment: IntArray, ahead: FloatArray, barred: BoolArray
+    def _by_others(
+        self,
+        panel: Histories,
+        moments: Moments,
+        moment: IntArray,
+        ahead: FloatArray,
+        barred: BoolArray,
+        members: Sequence[str],
     ) -> FloatArray:
-        """Levels (E,) that analogues give for moments of the panel itself, without what is barred (E, R)."""
+        """Levels (E, M) that other members give for moments of the panel itself, without what is barred (E, R)."""
+        if not members:
+            return np.empty((len(moment), 0))
         row, column = moments.row[moment], moments.column[moment]
         names = pl.Series("series", [f"{number:09d}" for number in range(len(row))], dtype=pl.String)
         later = np.arange(len(panel.years))[None, :] > column[:, None]
         levels = np.where(later, np.nan, panel.levels[row])
         cut = Histories(panel.info[row.tolist()].with_columns(names), panel.years, levels, np.zeros_like(later))
         horizons, which = np.unique(ahead.astype(np.int64), return_inverse=True)
-        said = self._analogues.predict(cut, horizons, exclude=barred)[np.arange(len(row)), which]
-        return _to_unit(said, panel, row)
+        made: dict[str, AnalogueMember | PriorMember] = {"analogues": self._analogues, "priors": self._priors}
+        at = np.arange(len(row))
+        said = [made[name].predict(cut, horizons, exclude=barred)[at, which] for name in members]
+        return np.column_stack([_for_errors(levels, panel, row) for levels in said])
 
     def predict(
         self,
@@ -198,29 +220,58 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
 
         """
         ahead = self._asked(history, horizons, levels)
+        if self._of_strangers is not None:
+            strange = ~history.info["family"].is_in(list(self._families)).to_numpy()
+            if strange.any():
+                parts = [
+                    (rows, model._predicted(history.take(rows), ahead, levels, explain))
+                    for rows, model in ((~strange, self), (strange, self._of_strangers))
+                    if rows.any()
+                ]
+                return _rejoined(parts)
+        return self._predicted(history, ahead, levels, explain)
+
+    def _predicted(self, history: Histories, ahead: IntArray, levels: Sequence[float], explain: bool) -> Forecast:
+        """The same by the stacks of this forecaster alone."""
+        knots = knots_for(ahead)
         moments = moments_of(history, last_only=True)
-        n, n_ahead = len(history), len(ahead)
-        inputs = boosting.inputs_of(moments, np.repeat(np.arange(n), n_ahead), np.tile(ahead.astype(np.float64), n))
-        analogues = self._analogues.predict(history, ahead)
-        members = {
-            "damped_trend": inputs.base,
-            "boosted": self._mixed(ahead, n, [stack.boosted(inputs) for stack in (self.near_, self.far_)]),
-            "analogues": _to_unit(analogues, history, np.arange(n)).ravel(),
-        }
-        near = np.column_stack([inputs.base, self.near_.boosted(inputs)])
-        far = np.column_stack([inputs.base, self.far_.boosted(inputs), members["analogues"]])
-        points = [self.near_.point(near, inputs.top), self.far_.point(far, inputs.top)]
+        n, share = len(history), (history.info["unit_class"] == "share").to_numpy()
+        shape = (n, len(knots))
+        inputs = boosting.inputs_of(moments, np.repeat(np.arange(n), len(knots)), np.tile(knots.astype(np.float64), n))
+        said = self._members(history, knots, inputs)
+        points = self._mixed(
+            knots,
+            n,
+            [
+                self.near_.point(np.column_stack([said[name] for name in NEAR])),
+                self.far_.point(np.column_stack([said[name] for name in FAR])),
+            ],
+        )
+        rises = rising(boosting.levels_for(history)[0], share)
+        last = to_errors(moments.level, share)
+        point = line_through(without_falls(points.reshape(shape), last, rises), knots, ahead)
+        medium = np.repeat(history.info["medium"].to_numpy().astype(np.str_), len(knots))
         lower, upper = {}, {}
         for level in levels:
-            ends = [
-                stack.ends(inputs, point, level) for stack, point in zip((self.near_, self.far_), points, strict=True)
-            ]
-            lower[level] = self._shaped(history, self._mixed(ahead, n, [low for low, _ in ends]))
-            upper[level] = self._shaped(history, self._mixed(ahead, n, [high for _, high in ends]))
+            near, far = (stack.offsets(inputs, medium, level) for stack in (self.near_, self.far_))
+            low, high = (self._mixed(knots, n, [near[end], far[end]]).reshape(shape) for end in (0, 1))
+            lower[level] = _levels(history, point + widths_along(low, knots, ahead))
+            upper[level] = _levels(history, point + widths_along(high, knots, ahead))
         weights = self._analogues.weights(history) if explain else None
-        said = {name: self._shaped(history, values) for name, values in members.items()}
-        point = self._shaped(history, self._mixed(ahead, n, points))
-        return Forecast(point, lower, upper, Explanation(said, self.references_, weights))
+        said["boosted"] = self._mixed(knots, n, [said.pop("boosted_near"), said.pop("boosted_far")])
+        members = {name: _levels(history, line_through(said[name].reshape(shape), knots, ahead)) for name in MEMBERS}
+        return Forecast(_levels(history, point), lower, upper, Explanation(members, self.references_, weights))
+
+    def _members(self, history: Histories, knots: IntArray, inputs: boosting.Inputs) -> dict[str, FloatArray]:
+        """What each member says (n·K,), in the working unit."""
+        rows = np.arange(len(history))
+        return {
+            "damped_trend": inputs.moved(np.zeros(len(inputs.base))),
+            "boosted_near": self.near_.boosted(inputs),
+            "boosted_far": self.far_.boosted(inputs),
+            "analogues": _for_errors(self._analogues.predict(history, knots), history, rows).ravel(),
+            "priors": _for_errors(self._priors.predict(history, knots), history, rows).ravel(),
+        }
 
     def _asked(self, history: Histories, horizons: Sequence[int], levels: Sequence[float]) -> IntArray:
         if not hasattr(self, "near_"):
@@ -243,19 +294,47 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         result: FloatArray = parts[0] * (1.0 - far) + parts[1] * far
         return result
 
-    @staticmethod
-    def _shaped(history: Histories, values: FloatArray) -> FloatArray:
-        """Values (n·H,) of the working unit as (n, H) in the unit of each series."""
-        _, back = boosting.levels_for(history)
-        result: FloatArray = values.reshape(len(history), -1) * back[:, None]
-        return result
+
+def _rejoined(parts: Sequence[tuple[BoolArray, Forecast]]) -> Forecast:
+    """One forecast of forecasts of some rows each; ``parts``: which rows (n,) of the whole, and their forecast."""
+
+    def whole(arrays: Sequence[FloatArray]) -> FloatArray:
+        found = np.empty((len(parts[0][0]), arrays[0].shape[1]))
+        for (rows, _), array in zip(parts, arrays, strict=True):
+            found[rows] = array
+        return found
+
+    made = [forecast for _, forecast in parts]
+    sides = [
+        {level: whole([side[level] for side in ends]) for level in ends[0]}
+        for ends in ([forecast.lower for forecast in made], [forecast.upper for forecast in made])
+    ]
+    said = [forecast.explanation for forecast in made]
+    members = {name: whole([each.members[name] for each in said]) for name in said[0].members}
+    weights = [each.weights for each in said if each.weights is not None]
+    leaned = whole(weights) if len(weights) == len(made) else None
+    return Forecast(
+        whole([forecast.point for forecast in made]),
+        sides[0],
+        sides[1],
+        Explanation(members, said[0].references, leaned),
+    )
 
 
-def _to_unit(levels: FloatArray, history: Histories, row: IntArray) -> FloatArray:
-    """Levels (E,) or (E, H) of the rows' series, from their own unit to the working one."""
+def _levels(history: Histories, values: FloatArray) -> FloatArray:
+    """Levels (n, H) in the unit of each series, of values where errors are measured."""
     _, back = boosting.levels_for(history)
-    result: FloatArray = levels / (back[row] if levels.ndim == 1 else back[row][:, None])
+    share = (history.info["unit_class"] == "share").to_numpy()
+    result: FloatArray = from_errors(values, np.broadcast_to(share[:, None], values.shape)) * back[:, None]
     return result
+
+
+def _for_errors(levels: FloatArray, history: Histories, row: IntArray) -> FloatArray:
+    """Where errors are measured: levels (E,) or (E, H) of the rows' series, in their own unit."""
+    _, back = boosting.levels_for(history)
+    share = (history.info["unit_class"] == "share").to_numpy()[row]
+    shape = (-1,) if levels.ndim == 1 else (-1, 1)
+    return to_errors(levels / back[row].reshape(shape), np.broadcast_to(share.reshape(shape), levels.shape))
 
 
 def _importance(codes: IntArray, medium: IntArray) -> FloatArray:

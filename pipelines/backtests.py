@@ -130,8 +130,8 @@ def maker(request: Request) -> Callable[[], Forecaster]:
         return lambda: PeerForecaster(request.forecaster)
     # By name, and only when it is wanted: it brings a large library with it.
     made = import_module("longwave.models.forecasting").AdoptionForecaster
-    # Where a medium is to be new, what intervals learn from must be errors on media that were new, too.
-    hold_out = "family" if request.mode == "leave-medium-out" else "concept_group"
+    # Where a medium or a place is to be new, intervals must learn from errors on media or places that were new, too.
+    hold_out = {"leave-medium-out": "family", "leave-country-out": "place"}.get(request.mode, "concept_group")
     return lambda: cast("Forecaster", made(seed=SEED, hold_out=hold_out))
 
 

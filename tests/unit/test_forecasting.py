@@ -7,9 +7,14 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import settings as checked
+from hypothesis import strategies as st
 from longwave.models import conformal
 from longwave.models import forecast_boosting as boosting
 from longwave.models.forecast_features import between, moments_of
+from longwave.models.forecast_path import KNOTS, LEARNT_UNTIL, knots_for, rising
+from longwave.models.forecast_scale import from_errors, to_errors
 from longwave.models.forecast_stack import best_weights
 from longwave.models.forecasting import AdoptionForecaster, Forecast
 from longwave.models.histories import Histories
@@ -148,9 +153,9 @@ def test_counts_may_pass_one_hundred_and_never_fall_below_zero(fresh: Histories)
 def test_an_empty_panel_leaves_the_damped_trend(fresh: Histories) -> None:
     cut = fresh.until(1975)
     model = AdoptionForecaster(**QUICK).fit(fresh.take(np.zeros(len(fresh), dtype=np.bool_)))
-    said = model.predict(cut, [1, 5, 12])
+    said = model.predict(cut, [1, 5, 13])
     last, before = cut.levels[:, 25], cut.levels[:, 24]
-    for number, ahead in enumerate((1, 5, 12)):
+    for number, ahead in enumerate((1, 5, 13)):
         trend = last + (last - before) * sum(0.8**step for step in range(1, ahead + 1))
         np.testing.assert_allclose(said.point[:, number], np.clip(trend, 0.0, 100.0))
     assert np.all(said.upper[0.9] > said.lower[0.9])
@@ -189,7 +194,126 @@ def test_it_says_what_it_leans_on(fitted: AdoptionForecaster, fresh: Histories) 
     assert said.explanation.references == tuple(logistic_world(24, seed=1).info["series"])
     assert np.all(weights >= 0.0)
     assert np.all(weights.sum(axis=1) <= 1.0 + 1e-9)
-    assert set(said.explanation.members) == {"damped_trend", "boosted", "analogues"}
+    assert set(said.explanation.members) == {"damped_trend", "boosted", "analogues", "priors"}
+
+
+def histories_of(levels: list[list[float | None]], *, unit: str = "share", ceiling: float | None = 100.0) -> Histories:
+    """Series of a medium that no reference has, from 1990 on."""
+    width = max(map(len, levels))
+    grid = np.array([[np.nan if x is None else x for x in row] + [np.nan] * (width - len(row)) for row in levels])
+    names = [f"own{number:02d}" for number in range(len(levels))]
+    info = pl.DataFrame(
+        {
+            name: names if name in ("series", "concept_group") else "own"
+            for name in ("series", "concept_group", "medium", "family", "place", "panel")
+        }
+        | {"unit_class": unit, "ceiling": ceiling, "launch": None},
+        schema_overrides={"ceiling": pl.Float64, "launch": pl.Int32},
+    )
+    return Histories(info, np.arange(1990, 1990 + width), grid, np.zeros(grid.shape, dtype=np.bool_))
+
+
+steps = st.one_of(st.floats(0.0, 12.0), st.just(0.0), st.none())
+
+
+@checked(max_examples=40, deadline=None, derandomize=True)
+@given(st.floats(0.01, 60.0), st.lists(steps, min_size=1, max_size=25), st.sampled_from(["share", "count"]))
+def test_where_a_series_never_fell_its_forecast_does_not_and_stays_under_the_ceiling(
+    fitted: AdoptionForecaster, first: float, rises: list[float | None], unit: str
+) -> None:
+    top = 100.0 if unit == "share" else None
+    levels: list[float | None] = [first]
+    for step in rises:
+        last = max(x for x in levels if x is not None)
+        levels.append(None if step is None else min(last + step, top or np.inf))
+    history = histories_of([levels], unit=unit, ceiling=top)
+    said = fitted.predict(history, list(range(1, 31)))
+    path = np.concatenate([[max(x for x in levels if x is not None)], said.point[0]])
+    assert np.all(np.diff(path) >= -1e-9)
+    assert top is None or said.point.max() <= top
+    for level in said.lower:
+        assert np.all(said.lower[level] <= said.point + 1e-9)
+        assert np.all(said.upper[level] >= said.point - 1e-9)
+
+
+def test_a_series_rises_that_never_fell_by_more_than_noise() -> None:
+    levels = np.array([[10.0, 20.0, np.nan, 19.5], [10.0, 20.0, 18.0, 30.0], [10.0, 20.0, 19.5, np.nan]])
+    assert rising(levels, np.array([True, True, False])).tolist() == [True, False, False]
+    assert rising(levels[:1], np.array([False])).tolist() == [False]
+
+
+def test_a_series_that_fell_may_be_said_to_fall(fresh: Histories) -> None:
+    """References that rise and fall: a series past its peak is not held up."""
+    hill = np.concatenate([np.linspace(1.0, 60.0, 20), np.linspace(57.0, 5.0, 30)])
+    rows = hill[None, :] * np.linspace(0.8, 1.2, 14)[:, None]
+    panel = logistic_world(14, seed=9)
+    falling = Histories(panel.info, panel.years, rows, np.zeros(rows.shape, dtype=np.bool_))
+    model = AdoptionForecaster(**QUICK).fit(falling)
+    said = model.predict(histories_of([[*hill[:27].tolist()], [*hill[:15].tolist()]]), [3, 10])
+    assert said.point[0, 1] < said.point[0, 0] < hill[26]
+    assert said.point[1, 1] >= said.point[1, 0] >= hill[14]
+
+
+def test_a_forecast_does_not_depend_on_the_other_years_asked_for(fitted: AdoptionForecaster, fresh: Histories) -> None:
+    cut = fresh.until(1968)
+    whole = fitted.predict(cut, list(range(1, 27)))
+    for ahead in (1, 6, 12, 20, 26):
+        alone = fitted.predict(cut, [ahead])
+        np.testing.assert_allclose(alone.point[:, 0], whole.point[:, ahead - 1], rtol=1e-12)
+        np.testing.assert_allclose(alone.upper[0.8][:, 0], whole.upper[0.8][:, ahead - 1], rtol=1e-12)
+    assert knots_for(np.array([6])).tolist() == [1, 2, 3, 4, 5, 7]
+    assert KNOTS[-1] == LEARNT_UNTIL == boosting.FAR_YEARS[-1]
+
+
+def test_beyond_what_was_learnt_the_level_stays_and_intervals_go_on_widening(fitted: AdoptionForecaster) -> None:
+    counts = histories_of([[1.0, 2.0, 3.5, 5.0, 7.0]], unit="count", ceiling=None)
+    said = fitted.predict(counts, [21, 25, 30])
+    assert np.ptp(said.point) == pytest.approx(0.0, abs=1e-9)
+    assert np.all(np.diff(said.upper[0.8][0]) > 0)
+    assert np.all(np.diff(said.lower[0.8][0]) <= 0)
+
+
+def test_a_place_not_seen_has_errors_of_places_and_a_family_of_no_other_place_those_of_families() -> None:
+    panel = logistic_world(18, seed=4)
+    info = panel.info.with_columns(
+        place=pl.format("P{}", pl.int_range(pl.len()) % 6),
+        family=pl.format("F{}", pl.int_range(pl.len()) // 6),
+        medium=pl.format("F{}", pl.int_range(pl.len()) // 6),
+    )
+    world = Histories(info, panel.years, panel.levels, panel.interpolated)
+    by_place = AdoptionForecaster(**QUICK, hold_out="place").fit(world)
+    by_family = AdoptionForecaster(**QUICK, hold_out="family").fit(world)
+    own = histories_of([[5.0, 9.0, 14.0, 21.0, 30.0]] * 2)
+    known = Histories(own.info.with_columns(family=pl.Series(["F1", "new"])), own.years, own.levels, own.interpolated)
+    said, strange = by_place.predict(known, [2, 9], explain=True), by_family.predict(known, [2, 9], explain=True)
+    np.testing.assert_array_equal(said.upper[0.8][1], strange.upper[0.8][1])
+    np.testing.assert_array_equal(said.point[1], strange.point[1])
+    assert not np.array_equal(said.upper[0.8][0], strange.upper[0.8][0])
+    assert said.explanation.weights is not None
+    np.testing.assert_array_equal(said.explanation.weights, strange.explanation.weights)
+
+
+def test_a_medium_of_counts_with_enough_groups_has_errors_of_its_own() -> None:
+    """One medium of counts is wild, the other quiet; a third is in no reference."""
+    rng = np.random.default_rng(3)
+    panel = logistic_world(36, seed=5, unit="count", top=80.0)
+    wild = np.arange(36) % 2 == 0
+    noise = np.where(wild[:, None], 0.25, 0.01) * rng.normal(size=panel.levels.shape)
+    medium = pl.Series(np.where(wild, "wild", "quiet"))
+    info = panel.info.with_columns(medium=medium, family=medium)
+    model = AdoptionForecaster(**QUICK).fit(
+        Histories(info, panel.years, panel.levels * np.exp(noise), panel.interpolated)
+    )
+    assert model.near_.media == ("quiet", "wild")
+    own = histories_of([[5.0, 9.0, 14.0, 21.0, 30.0]] * 3, unit="count", ceiling=None)
+    named = own.info.with_columns(medium=pl.Series(["quiet", "wild", "new"]))
+    said = model.predict(Histories(named, own.years, own.levels, own.interpolated), [2])
+    width = np.log(said.upper[0.8][:, 0] / said.lower[0.8][:, 0])
+    assert width[0] < width[2] < width[1]
+    by_family = AdoptionForecaster(**QUICK, hold_out="family").fit(
+        Histories(info, panel.years, panel.levels, panel.interpolated)
+    )
+    assert by_family.near_.media == ()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +380,8 @@ def test_groups_and_media_are_drawn_by_their_size_to_a_power() -> None:
 
 def test_counts_are_averaged_by_ratio_and_shares_by_difference() -> None:
     members = np.array([[10.0, 40.0], [10.0, 40.0]])
-    mean = boosting.mean_level(members, np.array([0.5, 0.5]), np.array([100.0, np.inf]))
+    share = np.array([[True] * 2, [False] * 2])
+    mean = from_errors(to_errors(members, share) @ np.array([0.5, 0.5]), share[:, 0])
     assert mean[0] == pytest.approx(25.0)
     assert mean[1] == pytest.approx(np.sqrt(10.05 * 40.05) - 0.05)
 
