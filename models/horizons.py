@@ -30,6 +30,8 @@ TARGET_AGE: Final = 20
 NAMED: Final = ("climatology", "damped_trend", "gompertz_capped")
 """The references named beforehand. Where a unit class has no ceiling, the capped curve has none."""
 BESIDE: Final = ("naive", "bass_capped", "bass_free", "logistic_capped", "logistic_free", "gompertz_free")
+TWICE: Final = ("bass_capped", "logistic_capped", "gompertz_free")
+"""References that a panel of counts would have twice, once under another name: counts have no ceiling to be capped at."""
 
 LATEST_FIRST_AGE: Final = 3
 LEFT_TRUNCATED_OVER: Final = 12.0
@@ -206,7 +208,8 @@ def relative_errors(
 
     ``table``: questions with a column for ours and one for each reference (unit of the series). A question is left out
     of a comparison where the reference has no answer. Every question counts the same; the intervals (95 %) come from
-    resampling concept groups, both forecasters on the same draw.
+    resampling concept groups, both forecasters on the same draw. Panels of counts are compared with each curve once:
+    those of ``TWICE`` are left out.
 
     Returns:
         panel, ages (``all``, ``up to 8`` or one age), asked (``all`` or a question), reference, ratio, lo, hi, mae,
@@ -217,6 +220,8 @@ def relative_errors(
     rows: list[dict[str, object]] = []
     for panel in sorted(scaled["panel"].unique()):
         part = scaled.filter(pl.col("panel") == panel)
+        counts = bool((part["unit_class"] == "count").all())
+        once = [name for name in against if not (counts and name in TWICE)]
         for ages, asked, cut in _cuts(part):
             rows += [
                 {
@@ -226,7 +231,7 @@ def relative_errors(
                     "reference": name,
                     **_ratio(cut, ours, name, n_boot, seed),
                 }
-                for name in against
+                for name in once
             ]
     return pl.DataFrame(rows, infer_schema_length=None)
 

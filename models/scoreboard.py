@@ -50,7 +50,7 @@ def board(
         seed: of the resamples; every line draws the same groups.
 
     Returns:
-        forecaster, part, measure (mae, wis), average (window, series), value, lo, hi (95 %; null under two groups),
+        forecaster, part, measure (mae, wis), average (window, series), value, lo, hi (95 %; null under five groups),
         n_windows, n_series, n_clusters (concept groups); in the unit of the levels.
 
     """

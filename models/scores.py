@@ -28,6 +28,8 @@ REGIMES: Final = {"0-20": (-np.inf, 20.0), "20-80": (20.0, 80.0), "80-95": (80.0
 """Bands of the last observed level, in points; a band holds its lower end."""
 SATURATED: Final = "95 and over"
 
+LEAST_CLUSTERS: Final = 5
+"""Concept groups under which no interval is given: resampling fewer says nothing of those not seen."""
 JUDGED: Final = (0.8, 0.9)
 MOST_OFF: Final = 0.05
 MOST_OFF_IN_REGIME: Final = 0.10
@@ -184,7 +186,7 @@ def drawn_counts(n_clusters: int, n_boot: int, seed: int) -> IntArray:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its percentile bootstrap interval at ``level``; NaN limits for fewer than two clusters."""
+    """A number with its percentile bootstrap interval at ``level``; NaN limits under ``LEAST_CLUSTERS`` clusters."""
 
     value: float
     lo: float
@@ -225,7 +227,7 @@ def compared(
 def _limits(value: float, draws: FloatArray, part: Clusters, level: float) -> Estimate:
     known = draws[np.isfinite(draws)]
     n_clusters = int(np.sum(part.sizes > 0))
-    if n_clusters < 2 or not len(known):
+    if n_clusters < LEAST_CLUSTERS or not len(known):
         return Estimate(value, float("nan"), float("nan"), level, n_clusters)
     low, high = np.quantile(known, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return Estimate(value, float(low), float(high), level, n_clusters)
@@ -239,8 +241,8 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
     saturated one at least nominal − 5; 50 % is reported without a target.
 
     Returns:
-        regime (``all`` first), level, coverage, lo, hi (90 %; shares of 1; null for a single group), n_series,
-        n_values, n_clusters (concept groups), passes (null: no target, or a single group).
+        regime (``all`` first), level, coverage, lo, hi (90 %; shares of 1; null under five groups), n_series,
+        n_values, n_clusters (concept groups), passes (null: no target, or under five groups).
 
     """
     rows: list[dict[str, object]] = []
@@ -272,7 +274,7 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
 
 def passes(regime: str, level: float, found: Estimate, n_series: int) -> bool | None:
     """Whether a coverage keeps the rule of ``coverage_table``; None where there is no target."""
-    if level not in JUDGED or found.n_clusters < 2:
+    if level not in JUDGED or found.n_clusters < LEAST_CLUSTERS:
         return None
     if regime == SATURATED:
         return found.value >= level - MOST_OFF

@@ -229,18 +229,31 @@ def _ours(request: Request, windows: pl.DataFrame, targets: Histories, world: Wo
 
 
 def _peer(request: Request, windows: pl.DataFrame, targets: Histories, world: Worlds, name: str) -> pl.DataFrame:
-    """A peer on the same data as ours: its intervals learn from the technologies of the benchmark."""
+    """A peer on the same data as ours; `_teachers` has what its intervals learn from."""
     if request.data == "truncated":
-        made = peer_forecasts(windows, targets, targets, name, mode=request.mode)
+        pool = _teachers(request, targets, world(None))
+        made = peer_forecasts(windows, targets, pool, name, mode=request.mode)
     else:
         parts = []
         for (origin,), part in windows.partition_by("origin", as_dict=True).items():
             then = _then(world, int(str(origin)))
-            pool = then.take(then.info["panel"].is_in(list(US_PANELS)).to_numpy())
-            parts.append(peer_forecasts(part, pool, pool, name, mode=request.mode))
+            own = then.take(then.info["panel"].is_in(list(US_PANELS)).to_numpy())
+            parts.append(peer_forecasts(part, own, _teachers(request, own, then), name, mode=request.mode))
         made = pl.concat(parts)
     groups = targets.info.select("series", "concept_group")
     return with_outcomes(made.join(groups, on="series", how="left"), targets)
+
+
+def _teachers(request: Request, targets: Histories, everything: Histories) -> Histories:
+    """What the width of a peer's intervals is learnt from: the technologies of the benchmark, which are nearest.
+
+    Where nothing of the one country may be seen, all that is counted in the same unit: as ours, from other countries.
+    """
+    if request.mode != "leave-country-out":
+        return targets
+    return everything.take(
+        everything.info["unit_class"].is_in(targets.info["unit_class"].unique().to_list()).to_numpy()
+    )
 
 
 def _printed(made: Benchmark, kept: pl.DataFrame) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from longwave.models.horizons import (
 )
 from longwave.models.peers import PeerForecaster, own_points, peer_forecasts
 from longwave.models.scores import ENDS
+from longwave.pipelines import backtests
 
 YEARS = {"years": pl.List(pl.Int32), "origin": pl.Int32}
 
@@ -261,12 +262,40 @@ def table(errors, references, unit="share"):
 
 def test_relative_errors_are_in_points_and_in_logarithms():
     for unit in ("share", "count"):
-        made = relative_errors(table([1, 2, 1, 2], [2, 4, 2, 8], unit), against=("climatology",), n_boot=200)
+        made = relative_errors(table([1, 2, 1, 2] * 3, [2, 4, 2, 8] * 3, unit), against=("climatology",), n_boot=200)
         rows = {(row["ages"], row["asked"]): row for row in made.iter_rows(named=True)}
         assert rows["all", "all"]["ratio"] == pytest.approx(6 / 16)
         assert rows["up to 8", "all"]["ratio"] == pytest.approx(0.5)
         assert rows["16", "all"]["mae_reference"] == pytest.approx(6.0)
         assert rows["all", "all"]["lo"] < 6 / 16 < rows["all", "all"]["hi"] < 0.51
+
+
+def test_peers_learn_widths_from_other_countries_where_the_one_country_is_left_out():
+    own = series("us", [5 + t for t in range(30)], 1950, group="a|USA")
+    abroad = series("abroad", [5 + 2 * t for t in range(30)], 1950, group="a|AAA")
+    counted = series("counted", [5 + t for t in range(30)], 1950, unit="count")
+    targets, everything = histories(own), histories(own, abroad, counted)
+    names = {
+        mode: backtests._teachers(backtests.Request("published", mode, "truncated"), targets, everything).info["series"]
+        for mode in ("leave-one-out", "leave-country-out")
+    }
+    assert {mode: found.to_list() for mode, found in names.items()} == {
+        "leave-one-out": ["us"],
+        "leave-country-out": ["abroad", "us"],
+    }
+
+
+def test_a_curve_that_has_no_ceiling_to_be_capped_at_is_compared_once():
+    capped = ("gompertz_capped", "gompertz_free", "bass_capped", "bass_free")
+    for unit, known in (("share", set(capped)), ("count", {"gompertz_capped", "bass_free"})):
+        asked = table([1, 2] * 5, [2, 4] * 5, unit).with_columns(pl.col("climatology").alias(name) for name in capped)
+        assert set(relative_errors(asked, against=capped, n_boot=20)["reference"]) == known
+
+
+def test_fewer_than_five_groups_have_no_interval():
+    for n, known in ((4, False), (6, True)):
+        row = relative_errors(table([1] * n, [2] * n), against=("climatology",), n_boot=20).row(0, named=True)
+        assert (row["ratio"], row["n_clusters"], row["lo"] is not None) == (0.5, n, known)
 
 
 def test_a_reference_without_an_answer_is_left_out_and_counted():
@@ -280,7 +309,7 @@ def test_a_reference_without_an_answer_is_left_out_and_counted():
 
 
 def test_information_is_what_is_left_of_the_error_of_climatology():
-    made = information(table([1, 2, 1, 2], [2, 4, 2, 8]), n_boot=100)
+    made = information(table([1, 2, 1, 2] * 3, [2, 4, 2, 8] * 3), n_boot=100)
     rows = {row["age"]: row for row in made.iter_rows(named=True)}
     assert rows[3]["information_mae"] == pytest.approx(0.5)
     assert rows[16]["information_mae"] == pytest.approx(1 - 4 / 12)

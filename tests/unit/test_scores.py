@@ -132,14 +132,17 @@ def test_a_window_counts_once_however_long_it_is():
 
 
 def test_bootstrap_draws_groups_with_all_their_series():
-    # Two series in one group: the group has errors 1 and 3, the other 2; resamples are 2, 2 or 2.
+    # Each group has two series with errors 1 and 3: whatever is drawn, the average is 2.
     parts = [
-        frame_of([51.0], [50.0], WIDE, "a", "one"),
-        frame_of([53.0], [50.0], WIDE, "b", "one"),
-        frame_of([52.0], [50.0], WIDE, "c", "two"),
+        frame_of([50.0 + error], [50.0], WIDE, f"{name}{error}", name)
+        for name in ("u", "v", "w", "x", "y")
+        for error in (1, 3)
     ]
     found = estimate(clusters(scores.by_window(scored(pl.concat(parts))), "ae", "series"))
-    assert (found.value, found.lo, found.hi, found.n_clusters) == pytest.approx((2.0, 2.0, 2.0, 2))
+    assert (found.value, found.lo, found.hi, found.n_clusters) == pytest.approx((2.0, 2.0, 2.0, 5))
+    few = estimate(clusters(scores.by_window(scored(pl.concat(parts[:-2]))), "ae", "series"))
+    assert few.value == pytest.approx(2.0)
+    assert math.isnan(few.lo)
 
 
 def test_bootstrap_interval_of_a_mean_is_as_wide_as_theory_says():
