@@ -9,18 +9,22 @@ for counts) is read as percent of that ceiling. A count without a ceiling says n
 is put where counts stood at its age: its last value is set to the median of the references' counts per 100 people at that
 age. Forecasts are brought back to the unit of the series and never leave 0 to the ceiling.
 
+A series that has the figures of a reference would be forecast by what it became: the reference's whole concept group is
+left out of what is learnt, where a forecaster without it can be had.
+
 The settled level is the forecast for age 30, but at least 10 and at most 20 years after the last observation (20 where
 no launch is known): by then most references have finished, in the sense of ``longwave.models.panels``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 import polars as pl
+from longwave.models.forecast_path import LEARNT_UNTIL
 from longwave.models.histories import Histories
 from longwave.models.panels import FloatArray, IntArray
 
@@ -73,6 +77,26 @@ class Explanation(Protocol):
     @property
     def weights(self) -> FloatArray | None:
         """(n, R) how far each series' forecast leans on each; None: not known."""
+
+    @property
+    def curves(self) -> Mapping[str, CurveSaid] | None:
+        """What each family of curves says; None: not known."""
+
+
+class CurveSaid(Protocol):
+    """What one family of curves says of n series at H horizons."""
+
+    @property
+    def weight(self) -> FloatArray:
+        """(n,) its part among the families."""
+
+    @property
+    def ceiling(self) -> FloatArray:
+        """(n,) in the unit of the histories."""
+
+    @property
+    def point(self) -> FloatArray:
+        """(n, H) likewise."""
 
 
 class Forecaster(Protocol):
@@ -132,6 +156,16 @@ class Ripeness:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """What a family of curves, drawn to the references, says: its weight, ceiling, and level where ``settled`` is read."""
+
+    name: str
+    weight: float
+    ceiling: float
+    level: float
+
+
+@dataclass(frozen=True)
 class Assessment:
     """All that is said of one series; ``forecast`` and ``settled`` are None where too little was observed."""
 
@@ -145,6 +179,7 @@ class Assessment:
     ripeness: Ripeness | None
     leans_on: tuple[tuple[str, float], ...]
     warnings: tuple[str, ...]
+    curves: tuple[Curve, ...] = ()
 
 
 def typical_counts(references: Histories) -> FloatArray:
@@ -212,6 +247,7 @@ def assess(
     references: Histories,
     curve: InformationCurve | None,
     horizon: int = 10,
+    without: Callable[[frozenset[str]], Forecaster] | None = None,
 ) -> list[Assessment]:
     """Assess every series of a frame, in the order in which they first stand in it.
 
@@ -222,6 +258,7 @@ def assess(
         references: what the forecaster learnt from.
         curve: information by age; None: not known.
         horizon: years ahead.
+        without: gives a forecaster that has not learnt from some concept groups; None: there is none.
 
     Raises:
         ValueError: as ``own_histories``, or for a horizon under 1.
@@ -229,24 +266,62 @@ def assess(
     """
     if horizon < 1:
         raise ValueError(f"horizon {horizon} must be at least 1")
-    histories, scale = own_histories(frame, ceiling, typical_counts(references))
-    found: dict[str, Assessment] = {}
-    for start in range(0, len(histories), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(histories)))
-        part = histories.take(rows)
-        for each in _assess_part(part, scale[rows], forecaster, references, ceiling, curve, horizon):
-            found[each.series] = each
+    typical, found = typical_counts(references), {}
+    # A batch at a time: one grid of years for all would take memory by the earliest and the latest year of any.
+    batches = [own_histories(part, ceiling, typical) for part in _batches(frame)]
+    twins = {name: twin for part, _ in batches for name, twin in _twins(part, references, ceiling).items()}
+    others = _without_twins(twins, references, without)
+    for part, scale in batches:
+        copied = np.array([others is not None and name in twins for name in part.info["series"]])
+        for rows, teacher in ((~copied, forecaster), (copied, others)):
+            if rows.any() and teacher is not None:
+                asked = (part.take(rows), scale[rows], teacher, ceiling, curve, horizon)
+                for each in _assess_part(*asked, twins, left_out=teacher is others):
+                    found[each.series] = each
     return [found[name] for name in frame["series"].unique(maintain_order=True)]
+
+
+def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows of ``BATCH`` series at a time; the frame as it is where there are no more."""
+    names = frame["series"].unique().sort()
+    if len(names) <= BATCH:
+        yield frame
+        return
+    batch = pl.DataFrame({"series": names, "batch": np.arange(len(names)) // BATCH})
+    yield from frame.join(batch, on="series").partition_by("batch", include_key=False)
+
+
+def _twins(part: Histories, references: Histories, ceiling: float | None) -> dict[str, str]:
+    """The reference that has the same figures, by series that has one."""
+    found = {}
+    for row, series in enumerate(part.info["series"]):
+        seen = np.isfinite(part.levels[row])
+        twin = None if ceiling is None else twin_of(part.years[seen], part.levels[row, seen], references)
+        if twin is not None:
+            found[series] = twin
+    return found
+
+
+def _without_twins(
+    twins: Mapping[str, str], references: Histories, without: Callable[[frozenset[str]], Forecaster] | None
+) -> Forecaster | None:
+    """A forecaster that has learnt from no concept group of a twin; None where it is not needed or cannot be had."""
+    if not twins or without is None:
+        return None
+    same = references.info["series"].is_in(list(twins.values()))
+    return without(frozenset(references.info.filter(same)["concept_group"]))
 
 
 def _assess_part(
     part: Histories,
     scale: FloatArray,
     forecaster: Forecaster,
-    references: Histories,
     ceiling: float | None,
     curve: InformationCurve | None,
     horizon: int,
+    twins: Mapping[str, str],
+    *,
+    left_out: bool,
 ) -> list[Assessment]:
     """Assess a batch of series."""
     seen = [np.flatnonzero(row) for row in np.isfinite(part.levels)]
@@ -264,8 +339,8 @@ def _assess_part(
         years, levels = part.years[columns], part.levels[row, columns]
         fan = _fan(forecast, row, years[-1] + np.array(ahead), float(scale[row]), ceiling)
         enough = len(years) >= LEAST_OBSERVATIONS and bool(np.isfinite(fan.point).all())
-        twin = None if ceiling is None else twin_of(years, levels, references)
-        warnings = [*_history_warnings(years, levels, ceiling), *_launch_warnings(age, curve), *_twin_warnings(twin)]
+        said = [*_history_warnings(years, levels, ceiling), *_launch_warnings(age, curve)]
+        settled_at = ahead.index(settled_horizon(age))
         made.append(
             Assessment(
                 series=series,
@@ -274,10 +349,11 @@ def _assess_part(
                 years=years,
                 values=levels * scale[row],
                 forecast=fan.at(range(horizon)) if enough else None,
-                settled=fan.at([ahead.index(settled_horizon(age))]) if enough else None,
+                settled=fan.at([settled_at]) if enough else None,
                 ripeness=_ripeness(age, launch, curve),
                 leans_on=leaning(forecast.explanation, row) if enough else (),
-                warnings=tuple(warnings),
+                warnings=(*said, *_twin_warnings(twins.get(series), left_out)),
+                curves=_curves(forecast.explanation, row, settled_at, float(scale[row])) if enough else (),
             )
         )
     return made
@@ -309,6 +385,16 @@ def leaning(explanation: Explanation | None, row: int) -> tuple[tuple[str, float
     return tuple(
         (explanation.references[place], float(share[place])) for place in order if share[place] >= LEAST_LEANED
     )
+
+
+def _curves(explanation: Explanation | None, row: int, at: int, scale: float) -> tuple[Curve, ...]:
+    """What each family of curves says of a series in its own unit; none where it is not known."""
+    said = None if explanation is None else explanation.curves
+    found = [
+        Curve(name, float(each.weight[row]), float(each.ceiling[row] * scale), float(each.point[row, at] * scale))
+        for name, each in (said or {}).items()
+    ]
+    return tuple(curve for curve in found if np.isfinite(curve.weight))
 
 
 def twin_of(years: IntArray, levels: FloatArray, references: Histories) -> str | None:
@@ -369,10 +455,22 @@ def _history_warnings(years: IntArray, levels: FloatArray, ceiling: float | None
     return found
 
 
-def _twin_warnings(twin: str | None) -> list[str]:
+def _twin_warnings(twin: str | None, left_out: bool) -> list[str]:
     if twin is None:
         return []
+    if left_out:
+        return [
+            f"{twin} of the warehouse has the same figures: it was left out of what is learnt from, under all its names"
+        ]
     return [f"{twin} of the warehouse has the same figures: what came after them has been learnt from"]
+
+
+def horizon_warnings(horizon: int) -> list[str]:
+    """What is said where more years are asked for than anything was learnt of."""
+    if horizon <= LEARNT_UNTIL:
+        return []
+    said = f"nothing is learnt of more than {LEARNT_UNTIL} years ahead: from there on the forecast keeps its level"
+    return [f"{said}, and the intervals go on widening with the square root of the years"]
 
 
 def _launch_warnings(age: int | None, curve: InformationCurve | None) -> list[str]:

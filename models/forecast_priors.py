@@ -73,6 +73,19 @@ _ABOVE: Final = 1.005  # a curve through a level over its ceiling has this ceili
 
 
 @dataclass(frozen=True)
+class CurveSaid:
+    """What one family of curves says of n series.
+
+    ``weight``: (n,) its part of the posterior, all families sum to 1; ``ceiling``: (n,) and ``point``: (n, H), posterior
+    means of logarithms, in the unit of the series. NaN where no curve goes through the last observation.
+    """
+
+    weight: FloatArray
+    ceiling: FloatArray
+    point: FloatArray
+
+
+@dataclass(frozen=True)
 class _Prior:
     """What R references say of G points of the grid.
 
@@ -150,6 +163,36 @@ class PriorMember:
         total = np.repeat(weight.sum(axis=1, keepdims=True), len(ahead), axis=1)
         return toward_own_trend(history, trend, found, total, self.own_trend)
 
+    def said(self, history: Histories, horizons: Sequence[int] | IntArray) -> dict[str, CurveSaid]:
+        """What each family of curves says by itself, its ceiling and speed drawn to those of the references.
+
+        ``horizons``: (H,) years after each series' last observation. The series' own trend has no part in it.
+        """
+        ahead = np.asarray(horizons, dtype=np.int64)
+        weight, n = self._weights(history, None), len(history)
+        found = {
+            curve: CurveSaid(np.full(n, np.nan), np.full(n, np.nan), np.full((n, len(ahead)), np.nan))
+            for curve in self.curves
+        }
+        known = np.flatnonzero(_within_grid(history) & (weight.sum(axis=1) > 0))
+        for start in range(0, len(known), _ROWS):
+            rows = known[start : start + _ROWS]
+            part = history.take(rows)
+            likelihood, future = self._drawn(part, ahead)
+            posterior = likelihood * self._over_grid(weight[rows])
+            posterior /= posterior.sum(axis=1, keepdims=True)
+            ceiling = np.repeat(np.log(_tops(part)), len(SPEEDS), axis=1)
+            for number, curve in enumerate(self.curves):
+                own = slice(number * ceiling.shape[1], (number + 1) * ceiling.shape[1])
+                total = posterior[:, own].sum(axis=1, keepdims=True)
+                inside = posterior[:, own] / total
+                found[curve].weight[rows] = total[:, 0]
+                found[curve].ceiling[rows] = np.minimum(np.exp((inside * ceiling).sum(axis=1)), ceilings(part))
+                found[curve].point[rows] = np.minimum(
+                    np.exp(np.einsum("ng,ngh->nh", inside, np.log(future[:, own]))), ceilings(part)[:, None]
+                )
+        return found
+
     def weights(self, history: Histories, *, exclude: BoolArray | None = None) -> FloatArray:
         """What each forecast leans on: (n, R) share of each reference; the rest up to 1 is the own trend.
 
@@ -198,9 +241,7 @@ class PriorMember:
         column = last[:, None] + back[None, :]
         levels = np.where(column >= 0, np.take_along_axis(history.levels, np.maximum(column, 0), axis=1), np.nan)
         then = to_scale(levels, share, ceiling)
-        top = np.where(share[:, None], SHARE_CEILINGS * np.where(share, ceiling, 1.0)[:, None], COUNT_CEILINGS)
-        level = at_columns(history.levels, last)
-        top = np.maximum(np.minimum(top, ceiling[:, None]), _ABOVE * level[:, None])
+        level, top = at_columns(history.levels, last), _tops(history)
         offset = np.where(share, SHARE_OFFSET * ceiling, COUNT_OFFSET)[:, None, None]
         room = np.where(share, (1.0 + SHARE_OFFSET) * ceiling, np.inf)[:, None, None]
         variance = NOISE**2 * (1.0 - back)
@@ -215,6 +256,14 @@ class PriorMember:
             future.append(_through(curve, level, top, ahead))
         logged = np.concatenate(fit, axis=1)
         return np.exp(logged - logged.max(axis=1, keepdims=True, initial=-np.inf)), np.concatenate(future, axis=1)
+
+
+def _tops(history: Histories) -> FloatArray:
+    """Ceilings (n, M) of the curves through each last observation: those of the grid, not under the level itself."""
+    share, ceiling = shares(history), ceilings(history)
+    top = np.where(share[:, None], SHARE_CEILINGS * np.where(share, ceiling, 1.0)[:, None], COUNT_CEILINGS)
+    level = at_columns(history.levels, last_observed(history.levels))
+    return np.maximum(np.minimum(top, ceiling[:, None]), _ABOVE * level[:, None])
 
 
 def _within_grid(history: Histories) -> BoolArray:

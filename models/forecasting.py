@@ -18,7 +18,7 @@ number of concept groups, and the errors are joined by a prior distribution that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self, get_args
 
@@ -30,7 +30,7 @@ from longwave.models.forecast_analogues import AnalogueMember
 from longwave.models.forecast_boosting import Examples
 from longwave.models.forecast_features import Moments, moments_of
 from longwave.models.forecast_path import knots_for, line_through, rising, widths_along, without_falls
-from longwave.models.forecast_priors import PriorMember
+from longwave.models.forecast_priors import CurveSaid, PriorMember
 from longwave.models.forecast_scale import from_errors, to_errors
 from longwave.models.forecast_stack import Pool, Settings, Stack, learnt
 from longwave.models.histories import BoolArray, Histories
@@ -58,13 +58,14 @@ class Explanation:
     """Where a forecast comes from.
 
     ``members``: what each member says, (n, H), in the unit of the series; ``references``: (R,) series learnt from;
-    ``weights``: (n, R) how far the analogues lean on each (the rest up to 1 is the series' own trend); None where it
-    was not asked for.
+    ``weights``: (n, R) how far the analogues lean on each (the rest up to 1 is the series' own trend); ``curves``: what
+    each family of curves says by itself. Both None where they were not asked for.
     """
 
     members: Mapping[str, FloatArray]
     references: tuple[str, ...]
     weights: FloatArray | None
+    curves: Mapping[str, CurveSaid] | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             history: n series, each with at least one observation.
             horizons: (H,) years after each series' last observation, whole, 1 or more.
             levels: of the central intervals.
-            explain: work out which references the analogues lean on, too.
+            explain: work out which references the analogues lean on and what families of curves say, too.
 
         Raises:
             ValueError: not fitted, a horizon under 1, a level outside (0, 1), a series without observations.
@@ -258,9 +259,11 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
             lower[level] = _levels(history, point + widths_along(low, knots, ahead))
             upper[level] = _levels(history, point + widths_along(high, knots, ahead))
         weights = self._analogues.weights(history) if explain else None
+        curves = self._priors.said(history, ahead) if explain else None
         said["boosted"] = self._mixed(knots, n, [said.pop("boosted_near"), said.pop("boosted_far")])
         members = {name: _levels(history, line_through(said[name].reshape(shape), knots, ahead)) for name in MEMBERS}
-        return Forecast(_levels(history, point), lower, upper, Explanation(members, self.references_, weights))
+        explanation = Explanation(members, self.references_, weights, curves)
+        return Forecast(_levels(history, point), lower, upper, explanation)
 
     def _members(self, history: Histories, knots: IntArray, inputs: boosting.Inputs) -> dict[str, FloatArray]:
         """What each member says (n·K,), in the working unit."""
@@ -317,8 +320,25 @@ def _rejoined(parts: Sequence[tuple[BoolArray, Forecast]]) -> Forecast:
         whole([forecast.point for forecast in made]),
         sides[0],
         sides[1],
-        Explanation(members, said[0].references, leaned),
+        Explanation(members, said[0].references, leaned, _curves_rejoined([each.curves for each in said], whole)),
     )
+
+
+def _curves_rejoined(
+    said: Sequence[Mapping[str, CurveSaid] | None], whole: Callable[[Sequence[FloatArray]], FloatArray]
+) -> dict[str, CurveSaid] | None:
+    """What curves say of some rows each, of all; None where it was not asked for."""
+    asked = [each for each in said if each is not None]
+    if len(asked) < len(said):
+        return None
+    return {
+        name: CurveSaid(
+            whole([each[name].weight[:, None] for each in asked])[:, 0],
+            whole([each[name].ceiling[:, None] for each in asked])[:, 0],
+            whole([each[name].point for each in asked]),
+        )
+        for name in asked[0]
+    }
 
 
 def _levels(history: Histories, values: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ Belongs here: the order of the steps and the shape of the document. Not here: re
 
 The document: version, command, input (file, unit and where it is from, ceiling, launch_from, horizon, series,
 observations, learnt_from), series (one an assessed series: series, launch, age, last, forecast, settled_level, ripeness,
-leans_on, warnings), warnings. Numbers are in the unit of the file. What is not known is null: a forecast's bound that the
+curves, leans_on, warnings), warnings. Numbers are in the unit of the file. What is not known is null: a forecast's bound that the
 references are too few for, ripeness without a launch.
 """
 
@@ -17,10 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longwave.models.assess import LEVELS, Assessment, Fan, InformationCurve, Ripeness, assess
+from longwave.models.assess import (
+    LEVELS,
+    Assessment,
+    Fan,
+    Forecaster,
+    InformationCurve,
+    Ripeness,
+    assess,
+    horizon_warnings,
+)
 from longwave.pipelines.intake import refused
 from longwave.pipelines.intake_series import SeriesFile, Unit, read_series
-from longwave.pipelines.learnt import Learnt, learnt
+from longwave.pipelines.learnt import Learnt, fitted, learnt
 from longwave.warehouse.home import Home
 
 Json = dict[str, Any]
@@ -62,6 +71,7 @@ def answer(
         references=taught.references,
         curve=taught.curve,
         horizon=horizon,
+        without=lambda groups: _without(taught, groups, told),
     )
     if all(each.forecast is None for each in found):
         remedy = "give more years; a trend cannot be seen in one"
@@ -71,6 +81,13 @@ def answer(
         observed={each.series: list(zip(each.years.tolist(), each.values.tolist(), strict=True)) for each in found},
         curve=taught.curve,
     )
+
+
+def _without(taught: Learnt, groups: frozenset[str], told: Callable[[str], None]) -> Forecaster:
+    """What would have been learnt without some concept groups."""
+    told("figures of the warehouse are among the given: learning without them …")
+    kept = ~taught.references.info["concept_group"].is_in(list(groups)).to_numpy()
+    return fitted(taught.references.take(kept))
 
 
 def _document(given: SeriesFile, taught: Learnt, found: list[Assessment], horizon: int) -> Json:
@@ -93,7 +110,7 @@ def _document(given: SeriesFile, taught: Learnt, found: list[Assessment], horizo
             },
         },
         "series": [_series(each, given.notes.get(each.series, ())) for each in found],
-        "warnings": list(given.warnings),
+        "warnings": [*given.warnings, *horizon_warnings(horizon)],
     }
 
 
@@ -106,6 +123,15 @@ def _series(each: Assessment, notes: tuple[str, ...]) -> Json:
         "forecast": [] if each.forecast is None else rows_of(each.forecast),
         "settled_level": None if each.settled is None else rows_of(each.settled)[0],
         "ripeness": None if each.ripeness is None else _ripeness(each.ripeness),
+        "curves": [
+            {
+                "curve": said.name,
+                "weight": _number(said.weight),
+                "ceiling": _number(said.ceiling),
+                "settled_level": _number(said.level),
+            }
+            for said in each.curves
+        ],
         "leans_on": [{"series": name, "weight": _number(weight)} for name, weight in each.leans_on],
         "warnings": [*notes, *each.warnings],
     }

@@ -72,6 +72,8 @@ def facts(series: Json, unit: str) -> list[tuple[str, str]]:
         said.append(("Ripeness", _ripeness(series["ripeness"])))
         readable = series["ripeness"]["readable_year"]
         said.append(("Readable", "no year can be given" if readable is None else f"from {readable}"))
+    if series.get("curves"):
+        said.append(("Curves say", "; ".join(_curve(each, unit) for each in series["curves"])))
     if series["leans_on"]:
         leaning = "; ".join(
             f"{_reference(each['series'])} ({palette.integer(100 * each['weight'])}{palette.THIN_SPACE}%)"
@@ -79,6 +81,12 @@ def facts(series: Json, unit: str) -> list[tuple[str, str]]:
         )
         said.append(("Leans on", leaning))
     return said
+
+
+def _curve(said: Json, unit: str) -> str:
+    """A family of curves: how far it is believed, and where it levels off."""
+    weight = f"{palette.integer(100 * said['weight'])}{palette.THIN_SPACE}%"
+    return f"{said['curve'].capitalize()} ({weight}) levels off at {amount(said['ceiling'], unit)}"
 
 
 def _reference(series: str) -> str:

@@ -1,5 +1,7 @@
 """What is said of a user's series: scales, settled levels, ripeness, warnings; the words and the page."""
 
+from types import SimpleNamespace
+
 import html5lib
 import numpy as np
 import polars as pl
@@ -8,6 +10,7 @@ from longwave.models.assess import (
     LEVELS,
     InformationCurve,
     assess,
+    horizon_warnings,
     own_histories,
     settled_horizon,
     typical_counts,
@@ -29,6 +32,7 @@ class Drawn:
         self.asked = []
 
     references = ("a", "b", "c")
+    curves = None
 
     @property
     def explanation(self):
@@ -240,6 +244,56 @@ def test_a_series_that_is_a_reference_is_told_so(values, start, twin):
         assert [said[:9] for said in found.warnings if "has the same figures" in said] == ["s/share/A"] * twin
     counted = one(series(values, start=start), ceiling=None)
     assert not any("same figures" in said for said in counted.warnings)
+
+
+def test_a_series_that_is_a_reference_is_forecast_by_what_has_not_learnt_from_it():
+    """One forecaster without every group concerned, for the series concerned alone."""
+    asked, general, other = [], Drawn(), Drawn()
+    frame = pl.concat([series([3, 9, 20, 40], "copy"), series([1, 2, 4, 7], "own")])
+
+    def without(groups):
+        asked.append(groups)
+        return other
+
+    found = assess(frame, general, ceiling=100.0, references=REFERENCES, curve=None, without=without)
+    assert asked == [frozenset({"x"})]
+    assert [(len(history), teacher is other) for teacher in (general, other) for history, _ in teacher.asked] == [
+        (1, False),
+        (1, True),
+    ]
+    assert general.asked[0][0].info["series"].to_list() == ["own"]
+    assert [[said for said in each.warnings if "left out" in said] != [] for each in found] == [True, False]
+    plain = series([1, 2, 4, 7], "own")
+    assess(plain, Drawn(), ceiling=100.0, references=REFERENCES, curve=None, without=without)
+    assert len(asked) == 1
+
+
+def test_years_that_lie_far_apart_in_a_file_do_not_meet_on_one_grid(monkeypatch):
+    """Each batch has the years of its own series: fifteen series, one of them a thousand years before."""
+    monkeypatch.setattr("longwave.models.assess.BATCH", 10)
+    old = series([1, 2, 4, 7], "a", start=1000)
+    many = [series([1, 2, 4, 7], f"s{n:04d}") for n in range(14)]
+    told = Drawn()
+    found = assess(pl.concat([*many, old]), told, ceiling=100.0, references=REFERENCES, curve=None, horizon=1)
+    assert len(found) == 15
+    assert sorted(history.levels.shape for history, _ in told.asked) == [(5, 4), (10, 1004)]
+
+
+def test_more_years_than_anything_was_learnt_of_are_warned_of():
+    assert horizon_warnings(21) == []
+    (said,) = horizon_warnings(22)
+    assert "21 years ahead" in said
+
+
+def test_what_curves_say_is_given_in_the_unit_of_the_series():
+    told = Drawn()
+    said = SimpleNamespace(weight=np.array([0.7]), ceiling=np.array([60.0]), point=np.array([[10.0, 20.0, 30.0, 55.0]]))
+    none = SimpleNamespace(weight=np.array([np.nan]), ceiling=np.array([np.nan]), point=np.full((1, 4), np.nan))
+    told.curves = {"logistic": said, "gompertz": none}
+    (curve,) = one(series([0.1, 0.2, 0.3, 0.5]), told, ceiling=2.0).curves
+    assert (curve.name, curve.weight, curve.ceiling, curve.level) == pytest.approx(("logistic", 0.7, 1.2, 1.1))
+    doc = document(curves=[{"curve": "logistic", "weight": 0.7, "ceiling": 60.0, "settled_level": 55.0}])
+    assert ("Curves say", "Logistic (70\u202f%) levels off at 60\u202f%") in facts(doc["series"][0], "percent")
 
 
 def test_a_plain_rising_series_with_a_launch_has_no_warning():

@@ -59,6 +59,25 @@ def test_the_ceiling_is_learnt_from_others(top, limits):
     assert limits[0] < found < limits[1]
 
 
+@pytest.mark.parametrize("unit", ["share", "count"])
+def test_what_each_family_of_curves_says(unit):
+    """Under references that level off at 35 to 45: weights sum to 1, no level over the ceiling, the mean of both the forecast."""
+    references = histories(many(low=35.0, high=45.0), unit=unit, ceiling=100.0 if unit == "share" else None)
+    target = {"t": logistic(14, 0.4, 12, 40.0), "zero": [3.0, 0.0]}
+    target = histories(target, unit=unit, ceiling=100.0 if unit == "share" else None)
+    member = PriorMember(own_trend=0.0).fit(references)
+    said = member.said(target, HORIZONS)
+    assert set(said) == {"logistic", "gompertz"}
+    assert sum(each.weight[0] for each in said.values()) == pytest.approx(1.0)
+    for each in said.values():
+        assert 30.0 < each.ceiling[0] < 50.0
+        assert np.all(np.diff(each.point[0]) > 0)
+        assert each.point[0, -1] <= each.ceiling[0] * 1.001
+        assert np.isnan(each.ceiling[1])
+    both = np.exp(sum(each.weight[0] * np.log(each.point[0]) for each in said.values()))
+    np.testing.assert_allclose(member.predict(target, HORIZONS)[0], both, rtol=1e-6)
+
+
 def test_the_history_decides_between_speeds():
     """Half of the references are slow, half are fast; four years tell which one is meant."""
     slow = {f"s{i}": logistic(45, 0.15, 25) for i in range(4)}
