@@ -20,7 +20,8 @@ import numpy as np
 from longwave.models.panels import FloatArray, IntArray
 
 GIVEN_UP: Final = 0.25
-"""Part of a tail that the correction for a finite sample may take at most; set on the development windows."""
+"""Part of a tail that the correction for a finite sample may take at most; set on the development windows for coverage:
+by scores alone it would be none (``tests/study/test_new_media.py``)."""
 TINY: Final = 1e-9
 PRIOR_QUANTILES: Final = 99
 """Points that stand for the prior distribution of scaled errors."""

@@ -154,7 +154,8 @@ def own_weight(history: Histories, own: float) -> FloatArray:
 def to_errors(levels: FloatArray, share: BoolArray) -> FloatArray:
     """Levels where errors are measured: shares as they are, counts as log(level + ``SMALL_COUNT``). Of one shape.
 
-    A count may grow tenfold or double in the years ahead: its errors are ratios, and so are means and intervals.
+    A count may grow tenfold or double in the years ahead: its errors are ratios, and so are means and intervals. On media
+    left out whole, this was the better measure whichever was left out (``tests/study/test_new_media.py``).
     """
     logarithm = np.log(np.where(share, 1.0, np.maximum(levels, 0.0) + SMALL_COUNT))
     return np.where(share, levels, logarithm)
