@@ -251,13 +251,15 @@ class AdoptionForecaster(BaseEstimator):  # type: ignore[misc]
         rises = rising(boosting.levels_for(history)[0], share)
         last = to_errors(moments.level, share)
         point = line_through(without_falls(points.reshape(shape), last, rises), knots, ahead)
+        # The errors were made by points that might fall: intervals lie around these, and hold the one that may not.
+        centre = line_through(points.reshape(shape), knots, ahead)
         medium = np.repeat(history.info["medium"].to_numpy().astype(np.str_), len(knots))
         lower, upper = {}, {}
         for level in levels:
             near, far = (stack.offsets(inputs, medium, level) for stack in (self.near_, self.far_))
             low, high = (self._mixed(knots, n, [near[end], far[end]]).reshape(shape) for end in (0, 1))
-            lower[level] = _levels(history, point + widths_along(low, knots, ahead))
-            upper[level] = _levels(history, point + widths_along(high, knots, ahead))
+            lower[level] = _levels(history, np.minimum(point, centre + widths_along(low, knots, ahead)))
+            upper[level] = _levels(history, np.maximum(point, centre + widths_along(high, knots, ahead)))
         weights = self._analogues.weights(history) if explain else None
         curves = self._priors.said(history, ahead) if explain else None
         said["boosted"] = self._mixed(knots, n, [said.pop("boosted_near"), said.pop("boosted_far")])

@@ -5,7 +5,7 @@ Belongs here: the order of the steps and the shape of the document. Not here: re
 
 The document: version, command, input (file, unit and where it is from, ceiling, launch_from, horizon, series,
 observations, learnt_from), series (one an assessed series: series, launch, age, last, forecast, settled_level, ripeness,
-curves, leans_on, warnings), warnings. Numbers are in the unit of the file. What is not known is null: a forecast's bound that the
+leans_on, warnings, curves), warnings. Numbers are in the unit of the file. What is not known is null: a forecast's bound that the
 references are too few for, ripeness without a launch.
 """
 
@@ -123,6 +123,8 @@ def _series(each: Assessment, notes: tuple[str, ...]) -> Json:
         "forecast": [] if each.forecast is None else rows_of(each.forecast),
         "settled_level": None if each.settled is None else rows_of(each.settled)[0],
         "ripeness": None if each.ripeness is None else _ripeness(each.ripeness),
+        "leans_on": [{"series": name, "weight": _number(weight)} for name, weight in each.leans_on],
+        "warnings": [*notes, *each.warnings],
         "curves": [
             {
                 "curve": said.name,
@@ -132,8 +134,6 @@ def _series(each: Assessment, notes: tuple[str, ...]) -> Json:
             }
             for said in each.curves
         ],
-        "leans_on": [{"series": name, "weight": _number(weight)} for name, weight in each.leans_on],
-        "warnings": [*notes, *each.warnings],
     }
 
 

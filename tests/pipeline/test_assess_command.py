@@ -54,7 +54,7 @@ def test_the_document_is_what_the_contract_says(ask):
     assert found["input"]["learnt_from"]["series"] > 500
     (series,) = found["series"]
     assert list(series) == [
-        "series", "launch", "age", "last", "forecast", "settled_level", "ripeness", "leans_on", "warnings"
+        "series", "launch", "age", "last", "forecast", "settled_level", "ripeness", "leans_on", "warnings", "curves"
     ]  # fmt: skip
     assert (series["series"], series["launch"], series["age"]) == ("own", 1998, 9)
     assert series["last"] == {"year": 2007, "value": 42.0}
