@@ -1,7 +1,7 @@
 """`longwave authority`: the document, the page, what is printed, and every file that is refused, with its lines."""
 
-import json
 import runpy
+from functools import partial
 from pathlib import Path
 
 import html5lib
@@ -62,21 +62,9 @@ def simulated(n=300, world="true premium", seed=2, since=2018):
 
 
 @pytest.fixture
-def ask(inside, tmp_path):
+def ask(ask_command):
     """Run `authority` on a file of this content: (result, document or None, page or None)."""
-
-    def go(content, *options, name="own.csv"):
-        path = tmp_path / name
-        path.write_text(content, encoding="utf-8")
-        out, page = tmp_path / "out.json", tmp_path / "out.html"
-        for made in (out, page):
-            made.unlink(missing_ok=True)
-        result = inside(["authority", str(path), "--json", str(out), "--html", str(page), *options], tmp_path / "home")
-        if not out.exists():
-            return result, None, None
-        return result, json.loads(out.read_text(encoding="utf-8")), page.read_text(encoding="utf-8")
-
-    return go
+    return partial(ask_command, "authority")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """`longwave compare`: the document, the page, what is printed, and every file that is refused, with its lines."""
 
-import json
+from functools import partial
 
 import html5lib
 import numpy as np
@@ -23,21 +23,9 @@ def drawn(n, slope, seed=1):
 
 
 @pytest.fixture
-def ask(inside, tmp_path):
+def ask(ask_command):
     """Run `compare` on a file of this content: (result, document or None, page or None)."""
-
-    def go(content, *options, name="own.csv"):
-        path = tmp_path / name
-        path.write_text(content, encoding="utf-8")
-        out, page = tmp_path / "out.json", tmp_path / "out.html"
-        for made in (out, page):
-            made.unlink(missing_ok=True)
-        result = inside(["compare", str(path), "--json", str(out), "--html", str(page), *options], tmp_path / "home")
-        if not out.exists():
-            return result, None, None
-        return result, json.loads(out.read_text(encoding="utf-8")), page.read_text(encoding="utf-8")
-
-    return go
+    return partial(ask_command, "compare")
 
 
 def test_the_document_is_what_the_contract_says(ask, tmp_path):
