@@ -22,6 +22,7 @@ from longwave.pipelines.claim_names import (
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import presence as drawing
+from longwave.reports.palette import hundredths as _two
 from longwave.warehouse.panels import PANELS
 
 PAGE = "claims.html"
@@ -49,11 +50,6 @@ def _row(findings: pl.DataFrame, subject: str, measure: str, mode: str) -> dict[
     place = (pl.col("subject") == subject, pl.col("measure") == measure, pl.col("mode") == mode)
     rows = findings.filter(*place)
     return rows.row(0, named=True) if rows.height else None
-
-
-def _two(value: float) -> str:
-    """A correlation to two decimals."""
-    return f"{value:.2f}".replace("-", palette.MINUS)
 
 
 def _ends(row: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ import polars as pl
 from longwave.reports import palette
 from longwave.reports.figures import presence
 from longwave.reports.own_page import drawn, rendered, visible
+from longwave.reports.palette import hundredths as _two
 
 MOST_DRAWN: Final = 2000
 MOST_LISTED: Final = 2000
@@ -45,11 +46,6 @@ def cells(name: str, found: Json) -> list[str]:
     inner, outer = (_ends(found["intervals"][level]) for level in ("0.9", "0.95"))
     counts = [palette.integer(found[count]) for count in ("n", "clusters")]
     return [name, _two(found["estimate"]), inner, outer, *counts, found["reading"] or palette.NOTHING]
-
-
-def _two(value: float) -> str:
-    """A correlation to two decimals, as they are written."""
-    return f"{value:.2f}".replace("-", palette.MINUS)
 
 
 def _ends(interval: Sequence[float]) -> str:

@@ -151,6 +151,11 @@ def exact(value: float | None, figures: int = 6) -> str:
     return _grouped(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
+def hundredths(value: float) -> str:
+    """Write a correlation or a skill: two decimals, whatever its size."""
+    return f"{value:.2f}".replace("-", MINUS)
+
+
 def span(low: float | None, high: float | None) -> str:
     """Write a range: en dash between numbers, "to" where one is negative."""
     if low is None or high is None:
