@@ -28,21 +28,7 @@ from longwave.pipelines.claim_names import (
     STATEMENTS,
     UPKEEP,
 )
-from longwave.pipelines.finding_assets import (
-    FINDING_ASSETS,
-    adoption,
-    authority,
-    backtests,
-    channels,
-    curves,
-    impact,
-    information_by_age,
-    persistence,
-    presence,
-    revisions,
-    speed,
-    upkeep,
-)
+from longwave.pipelines.finding_assets import FINDING_ASSETS
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
@@ -191,20 +177,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[
-        adoption,
-        information_by_age,
-        backtests,
-        curves,
-        persistence,
-        revisions,
-        channels,
-        upkeep,
-        presence,
-        speed,
-        authority,
-        impact,
-    ],
+    deps=FINDING_ASSETS,
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:

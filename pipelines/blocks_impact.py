@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 from longwave.models.impact import MODELS, POOLED
-from longwave.pipelines.claim_names import PLACES
-from longwave.pipelines.find_impact import ADDS, SKILL
+from longwave.pipelines.claim_names import ADDS, PLACES, SKILL
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import impact as drawing
-from longwave.warehouse.adopter_frames import COUNTRY_PANELS, sources_behind_countries
+from longwave.reports.palette import hundredths as _two
+from longwave.warehouse.adopter_frames import sources_behind_every_medium
 
 PAGE = "claims.html"
 HEADING = "Do the places that lead stay ahead"
@@ -89,17 +89,13 @@ def _block(own: pl.DataFrame, frame: pl.DataFrame) -> FigureBlock:
             f"{rises}. Size is income and population before the place adopted. Most media are of the same few rich places, "
             "counted in each: what is predicted out of is the medium, not the place. Which years were compared is in the table."
         ),
-        source_ids=sorted({source for medium in COUNTRY_PANELS for source in sources_behind_countries(medium)}),
+        source_ids=sources_behind_every_medium(),
         unit="skill",
         n=f"{palette.integer(by_authority['n'])} places and media, {by_authority['n_clusters']} subregions",
         line_columns=("medium", "model"),
         claims=("C4a",),
         page=PAGE,
     )
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-", palette.MINUS)
 
 
 def _ends(row: dict[str, float]) -> str:

@@ -48,3 +48,5 @@ SPECIFICATION_PARTS = {
 }
 
 PLACES = "places and media"
+# Of predictions out of the medium: how good, and what each column adds.
+SKILL, ADDS = "skill", "rise of the error without"

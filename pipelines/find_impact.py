@@ -12,12 +12,11 @@ import polars as pl
 from longwave.models.adopters import AdopterPanel
 from longwave.models.impact import LEVEL, MODELS, predict_out_of_medium
 from longwave.pipelines import find
-from longwave.pipelines.claim_names import PLACES
+from longwave.pipelines.claim_names import ADDS, PLACES, SKILL
 from longwave.pipelines.find import Rows
 
 SIZE = ("log_gdp_per_head", "log_population")
 YEARS_LATER = 20
-SKILL, ADDS = "skill", "rise of the error without"
 UNIT = "share of squared error"
 
 

@@ -32,7 +32,7 @@ from longwave.warehouse.adopter_frames import (
     countries,
     journals,
     newspapers,
-    sources_behind_countries,
+    sources_behind_every_medium,
 )
 from longwave.warehouse.crosstabs import BY_VERDICT, counts
 from longwave.warehouse.curve_frames import series_of_record
@@ -399,7 +399,7 @@ def authority(house: House) -> dg.MaterializeResult[None]:
     group_name="findings",
     owners=[OWNER],
     kinds={"scikit-learn"},
-    deps=[WORLD, *source_keys(sorted({s for medium in COUNTRY_PANELS for s in sources_behind_countries(medium)}))],
+    deps=[WORLD, *source_keys(sources_behind_every_medium())],
     description="What places' early authority and size foretell of later impact in a medium, learnt from the other media.",
 )
 def impact(house: House) -> dg.MaterializeResult[None]:
@@ -408,8 +408,7 @@ def impact(house: House) -> dg.MaterializeResult[None]:
     with Warehouse(house.home) as warehouse:
         freeze(warehouse.con)
         panels = {medium: countries(warehouse.con, medium) for medium in COUNTRY_PANELS}
-        behind = sorted({source for medium in panels for source in sources_behind_countries(medium)})
-        vintage = newest_vintage(warehouse.con, behind)
+        vintage = newest_vintage(warehouse.con, sources_behind_every_medium())
         inputs = {name: _frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
         key = step_key(("longwave.pipelines.find_impact",), inputs, {"seed": find.SEED})
         changed = warehouse.step_key(step) != key

@@ -276,6 +276,11 @@ def sources_behind_countries(medium: str) -> list[str]:
     return own if own == ["hccta"] else sorted({*own, *covariates["source"]})
 
 
+def sources_behind_every_medium() -> list[str]:
+    """The sources that the panels of countries rest on, of all media."""
+    return sorted({source for medium in COUNTRY_PANELS for source in sources_behind_countries(medium)})
+
+
 def _wealth(con: duckdb.DuckDBPyConnection, sources: list[str]) -> pl.DataFrame:
     """Logarithms of GDP per head and of people, by country and year: adopter, name, at, value."""
     own = "hccta" if sources == ["hccta"] else "other"

@@ -77,7 +77,7 @@ def test_the_rows_and_the_picture_say_the_same(panels):
     skill = block.frame.filter(pl.col("medium") == POOLED, pl.col("model") == "authority only")["skill"][0]
     assert skill == whole["authority only"]["estimate"]
     assert f"authority foretells {skill:.2f} of" in block.figure.layout.title.text
-    assert f"Each of {3} media" in block.note
+    assert "Each of 3 media" in block.note
     assert block.claims == ("C4a",)
 
 
