@@ -88,7 +88,7 @@ class Fitted:
         covariance = np.full((n, parameters, parameters), np.nan)
         return cls(Solution.nothing(n, coordinates), named, covariance, np.full(n, OK, dtype=np.int8))
 
-    def put(self, rows: Integers, other: Fitted) -> None:
+    def put(self, rows: Integers | slice, other: Fitted) -> None:
         """Put the fits of some rows in their places."""
         for name, values in vars(other.solution).items():
             getattr(self.solution, name)[rows] = values
@@ -100,7 +100,8 @@ Fit = Callable[[Floats, Integers], Fitted]
 
 def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: int) -> Fitted:
     """Fit ``rows`` of ``data`` in blocks of bounded memory, rows of equal observed ages side by side."""
-    codes = pattern_codes(np.isfinite(data)[rows])
+    seen = np.isfinite(data)
+    codes = pattern_codes(seen if len(rows) == len(data) else seen[rows])
     order = np.argsort(codes, kind="stable")
     rows, codes = rows[order], codes[order]
     many = max(1, BLOCK[compiled()] // max(1, data.shape[1]))
@@ -109,8 +110,9 @@ def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: in
     blocks = [slice(start, start + many) for start in range(0, len(rows), many)]
 
     def one(block: slice) -> None:
+        places = _as_slice(rows[block])
         with np.errstate(all="ignore"):
-            empty.put(rows[block], fit(data[rows[block]], codes[block]))
+            empty.put(places, fit(data[places], codes[block]))
 
     if threads > 1 and len(blocks) > 1:
         with ThreadPoolExecutor(threads) as pool:
@@ -119,6 +121,11 @@ def by_blocks(data: Floats, rows: Integers, fit: Fit, empty: Fitted, threads: in
         for block in blocks:
             one(block)
     return empty
+
+
+def _as_slice(rows: Integers) -> Integers | slice:
+    """Rows that follow each other as a slice: nothing is copied one by one, which no other thread could do meanwhile."""
+    return slice(int(rows[0]), int(rows[-1]) + 1) if (np.diff(rows) == 1).all() else rows
 
 
 def pattern_codes(seen: Booleans) -> Integers:
