@@ -53,7 +53,7 @@ from longwave.warehouse.records import records
 from longwave.warehouse.reference_series import reference_frame
 from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse
-from longwave.warehouse.world import load_fact
+from longwave.warehouse.world import load_fact, places
 
 
 def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: date) -> None:
@@ -122,10 +122,12 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
         vintage, unused = newest_vintage(warehouse.con, sources_behind("pooled")), left_out(warehouse.con)
         inputs = {convention: frame_digest(frame) for convention, frame in frames.items()}
         inputs |= {"series": frame_digest(series), "vintage": str(vintage), "unused": repr(unused)}
+        subregions = {code: place["subregion"] for code, place in places().items()}
+        inputs["subregions"] = repr(sorted(subregions.items()))
         key = step_key(("longwave.pipelines.ripening",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, ripeness(frames, series, unused), key, vintage)
+            _store(warehouse, step, ripeness(frames, series, unused, subregions), key, vintage)
         return _result(warehouse, step, changed)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -31,7 +31,7 @@ from longwave.models.forecasts_by_age import (
 from longwave.models.histories import Histories
 from longwave.models.panels import FixedSample, fixed_sample
 from longwave.models.ripeness import MIN_CLUSTERS, RipenessResult, information_by_age
-from longwave.pipelines.find import N_BOOT, SEED, Rows
+from longwave.pipelines.find import N_BOOT, SEED, WITHOUT_LARGEST, Rows
 
 TARGET_AGE = 20
 OTHER_TARGETS = (15, 25, 30)
@@ -71,7 +71,10 @@ YOUNG: Mapping[str, str] = {
 
 
 def ripeness(
-    frames: Mapping[str, pl.DataFrame], series: pl.DataFrame, left_out: Iterable[tuple[str, str]] = ()
+    frames: Mapping[str, pl.DataFrame],
+    series: pl.DataFrame,
+    left_out: Iterable[tuple[str, str]] = (),
+    subregions: Mapping[str, str] | None = None,
 ) -> Rows:
     """Information by age on every panel and its sensitivities, today's media on the pooled curve, and forecasts of then.
 
@@ -79,10 +82,11 @@ def ripeness(
         frames: adoption frame by launch convention; `cited` is the headline.
         series: `longwave.warehouse.reference_series.reference_frame`: all there is to learn from.
         left_out: series of record that no panel can use, with the reason.
+        subregions: of places by code; a panel of many is read once more without the one of most places.
 
     """
     rows, references = Rows(), Histories.from_frame(series)
-    pooled = _by_age(rows, frames, references)
+    pooled = _by_age(rows, frames, references, subregions or {})
     _today(rows, references, series, pooled)
     _then(rows, references)
     rows.notes += [{"series": s, "status": why, "launch": None, "launch_convention": None} for s, why in left_out]
@@ -109,7 +113,9 @@ class _Variant:
     beside: bool = False
 
 
-def _by_age(rows: Rows, frames: Mapping[str, pl.DataFrame], references: Histories) -> RipenessResult:
+def _by_age(
+    rows: Rows, frames: Mapping[str, pl.DataFrame], references: Histories, subregions: Mapping[str, str]
+) -> RipenessResult:
     """Every variant of every mode; the headline's result comes back."""
     headline: RipenessResult | None = None
     for mode in MODES:
@@ -125,9 +131,40 @@ def _by_age(rows: Rows, frames: Mapping[str, pl.DataFrame], references: Historie
             _add_ripeness(rows, result, variant.label, variant.sample.target_age)
             if variant.label == HEADLINE:
                 _add_series(rows, frames["cited"], result)
+                _add_without_largest(rows, variant.sample, table, subregions)
                 headline = result
     assert headline is not None
     return headline
+
+
+def _add_without_largest(rows: Rows, sample: FixedSample, table: pl.DataFrame, subregions: Mapping[str, str]) -> None:
+    """Information and readable age of each panel without the subregion of most places (of equals, the first by name)."""
+    label = f"{HEADLINE}, {WITHOUT_LARGEST}"
+    within = sample.series.select("series", "panel", region=pl.col("place").replace_strict(subregions, default=None))
+    for (panel,), part in within.drop_nulls("region").sort("panel").group_by("panel", maintain_order=True):
+        sizes = part.group_by("region").len().sort("len", "region", descending=[True, False])
+        if sizes.height < 2:  # one region is the whole panel
+            continue
+        largest = sizes["region"][0]
+        kept = part.filter(pl.col("region") != largest)["series"].implode()
+        rest = replace(sample, series=sample.series.filter(pl.col("series").is_in(kept)))
+        scored = information_by_age(rest, table.filter(pl.col("series").is_in(kept)), n_boot=N_BOOT, seed=SEED)
+        for row in scored.by_age.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
+            ends = {"lo": row["information_mse_lo"], "hi": row["information_mse_hi"], "level": 0.95}
+            rows.finding(
+                str(panel),
+                "information_mse",
+                label,
+                k=row["age"],
+                horizon=sample.target_age,
+                estimate=row["information_mse"],
+                unit=UNIT_INFORMATION,
+                n=row["n_series"],
+                n_clusters=row["n_clusters"],
+                note=f"without {largest}",
+                **ends,
+            )
+        _add_readable(rows, scored, label, f"without {largest}")
 
 
 def _variants(mode: Mode, frames: Mapping[str, pl.DataFrame]) -> Iterator[_Variant]:
@@ -161,12 +198,15 @@ def _add_ripeness(rows: Rows, result: RipenessResult, mode: str, target_age: int
         for panel, age, n in learnt.agg(pl.col(measure).median()).sort("panel", "age").iter_rows():
             rows.curve(panel, measure, mode, "age", age, y=n, unit=unit)
     _add_pooled(rows, result, mode, target_age)
+    _add_readable(rows, result, mode)
+
+
+def _add_readable(rows: Rows, result: RipenessResult, mode: str, said: str | None = None) -> None:
     for row in result.readable.filter(pl.col("forecaster") == PRIMARY).iter_rows(named=True):
         ends = {"estimate": row["age"], "lo": row["lo"], "hi": row["hi"], "level": 0.95}
         size = {"n": row["n_series"], "n_clusters": row["n_clusters"]}
-        rows.finding(
-            row["panel"], "readable_age", mode, unit="years since launch", note=_readable_note(row), **ends, **size
-        )
+        note = "; ".join(part for part in (said, _readable_note(row)) if part) or None
+        rows.finding(row["panel"], "readable_age", mode, unit="years since launch", note=note, **ends, **size)
 
 
 def _readable_note(row: Mapping[str, Any]) -> str | None:

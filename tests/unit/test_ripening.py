@@ -76,6 +76,26 @@ def rows():
         return ripening.ripeness(dict.fromkeys(ripening.CONVENTIONS, adoption), frame, [("lost", "a reason")])
 
 
+def test_a_panel_of_places_is_read_once_more_without_the_subregion_of_most(monkeypatch):
+    """Ten of sixteen lie in the north: what is left is what a panel of the six others alone gives."""
+    monkeypatch.setattr(ripening, "forecaster", lambda hold_out="concept_group": Halfway())
+    monkeypatch.setattr(ripening, "N_BOOT", 20)
+    north = pl.col("series").is_in([f"s{number:02d}" for number in range(10)])
+    frame = world().with_columns(place=pl.when(north).then(pl.lit("AAA")).otherwise(pl.lit("BBB")))
+    adoption = frame.select([*ADOPTION_COLUMNS, "launch"])
+    subregions = {"AAA": "north", "BBB": "south"}
+    made = ripening.ripeness(dict.fromkeys(ripening.CONVENTIONS, adoption), frame, subregions=subregions)
+    label = "leave-medium-out, without the largest subregion"
+    kept = pl.DataFrame(made.findings, infer_schema_length=None).filter(pl.col("mode") == label)
+    at_five = kept.filter(pl.col("measure") == "information_mse", pl.col("k") == 5).row(0, named=True)
+    assert (at_five["n"], at_five["n_clusters"], at_five["note"]) == (6, 6, "without north")
+    readable = kept.filter(pl.col("measure") == "readable_age").row(0, named=True)
+    assert readable["note"] == "without north; fewer than 15 clusters"
+    # Where the others' subregion is not known there is one alone, and without it nothing.
+    whole = ripening.ripeness(dict.fromkeys(ripening.CONVENTIONS, adoption), frame, subregions={"AAA": "north"})
+    assert not [row for row in whole.findings if row["mode"] == label]
+
+
 @pytest.fixture(scope="module")
 def found(rows):
     return pl.DataFrame(rows.findings, infer_schema_length=None)
