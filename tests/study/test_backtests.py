@@ -4,8 +4,6 @@ Writes one file a setting below `warehouse/measured/`; the README and the page o
 setting can be renewed alone (`-k published-as-of-truncated`).
 """
 
-import subprocess
-
 import pytest
 from longwave.pipelines import backtests
 from longwave.pipelines.backtest_records import record_of
@@ -21,19 +19,10 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("protocol", "mode", "data"), SETTINGS)
-def test_a_backtest_is_recorded(protocol, mode, data, root, tmp_path, monkeypatch):
+def test_a_backtest_is_recorded(protocol, mode, data, root, commit, tmp_path, monkeypatch):
     monkeypatch.setenv("LONGWAVE_HOME", str(tmp_path))
-    commit = _commit(root)
     outcome = backtests.run(backtests.Request(protocol, mode, data), print)
     path = write_record(record_of(outcome, commit, founding_folder()), root / "warehouse" / "measured")
     (kept,) = records(path.stem)
     assert kept.tables.keys() >= outcome.tables.keys()
     assert kept.about["n_forecasts"] == outcome.forecasts.height > 0
-
-
-def _commit(root):
-    """The commit of the code that runs, marked where it is not all of it; the records themselves are no code."""
-    run = {"cwd": root, "capture_output": True, "text": True, "check": True}
-    head = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "-uno", "--", ".", ":!warehouse/measured"], **run).stdout
-    return f"{head}-dirty" if changed else head
