@@ -87,8 +87,8 @@ def _far(far: pl.DataFrame) -> FigureBlock | None:
             "were named beforehand: "
             "the level that others had at that age, the damped trend, a Gompertz curve capped at the whole "
             "(for shares). The table "
-            "has ages up to 8 apart, every mode measured, and further methods without a target. Shares in "
-            "points, counts as "
+            "has ages up to 8 apart, every mode measured, and further methods without a target: the last value, curves free "
+            "and capped, and StatsForecast’s AutoETS and AutoTheta, each on the series alone. Shares in points, counts as "
             "logarithms; the title counts panels of "
             f"{MIN_CLUSTERS} concept groups or more, the smaller ones are reported and have no target."
         ),
@@ -106,7 +106,7 @@ def _far_table(rows: pl.DataFrame) -> pl.DataFrame:
         "mode",
         "ages",
         "asked",
-        pl.col("reference"),
+        pl.col("reference").replace(WHO),
         pl.col("estimate").alias("relative_error"),
         "lo",
         "hi",

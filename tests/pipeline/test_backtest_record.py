@@ -98,11 +98,58 @@ def test_the_readme_says_what_the_record_says(wanted):
     assert wanted in README.read_text(encoding="utf-8").splitlines(), f"the line should read\n{wanted}"
 
 
+FAR = {name: record for name, record in RECORDS.items() if name.endswith("-beside")}
+FAR_PANELS = {
+    "internet-countries": "internet by country",
+    "mobile-countries": "mobile by country",
+    "broadband-countries": "broadband by country",
+}
+
+
+def far_line(panel, words):
+    """A line of the README's table of forecasts many years ahead."""
+    cells = []
+    for mode in ("leave-one-out", "leave-medium-out"):
+        name = f"ripeness-{mode}-truncated"
+        for record, reference in (
+            (RECORDS[name], "damped_trend"),
+            (FAR[f"{name}-beside"], "auto_ets"),
+            (FAR[f"{name}-beside"], "auto_theta"),
+        ):
+            whole = {"panel": panel, "reference": reference, "ages": "all", "asked": "all"}
+            row = record.tables["relative_errors"].row(
+                by_predicate=pl.all_horizontal(pl.col(key) == value for key, value in whole.items()), named=True
+            )
+            cells.append(f"{row['ratio']:.2f} ({row['lo']:.2f}–{row['hi']:.2f})")
+    return f"| {words} | {' | '.join(cells)} |"
+
+
+FAR_LINES = [far_line(panel, words) for panel, words in FAR_PANELS.items()]
+
+
+@pytest.mark.parametrize("wanted", FAR_LINES, ids=lambda text: text.split("|")[1].strip())
+def test_the_readme_says_what_was_measured_far_ahead(wanted):
+    assert wanted in README.read_text(encoding="utf-8").splitlines(), f"the line should read\n{wanted}"
+
+
+def test_what_was_measured_beside_others_is_of_the_same_questions():
+    """AutoETS and AutoTheta were asked what the damped trend was asked."""
+    assert len(FAR) == len(MODES)
+    for name, record in FAR.items():
+        of_all = {"reference": "damped_trend", "ages": "all", "asked": "all"}
+        same = RECORDS[name.removesuffix("-beside")].tables["relative_errors"].filter(**of_all)
+        asked = dict(same.select("panel", "n").iter_rows())
+        for reference in ("auto_ets", "auto_theta"):
+            kept = record.tables["relative_errors"].filter(reference=reference, ages="all", asked="all")
+            assert dict(kept.select("panel", "n").iter_rows()) == asked
+
+
 def test_the_readme_quotes_nothing_else():
     """Every line of its table is one of those above: a mode whose record is gone is not quoted."""
     text = README.read_text(encoding="utf-8").split("## How good forecasts would have been")[1].split("\n## ")[0]
     table = [row for row in text.splitlines() if row.startswith("| ") and not row.startswith("| forecast")]
-    assert sorted(table) == sorted(LINES)
+    table = [row for row in table if not row.startswith("| panel")]
+    assert sorted(table) == sorted([*LINES, *FAR_LINES])
 
 
 def test_the_run_finds_what_the_record_says(full_home, query):
