@@ -180,3 +180,55 @@ def test_bias_by_how_much_of_the_curve_was_seen(family):
     shares = [row["m"]["within_20_percent"] for row in table.values()]
     assert shares == sorted(shares)
     assert shares[0] < 0.5 < shares[-1]
+
+
+def covered_in_truncated(levels, truth, family):
+    """Coverage of every parameter where there is an interval, (parameters, series) each; by bootstrap and by profile."""
+    fits = fit_curves(levels, AGES, family)
+    made = bootstrap_intervals(fits, levels, AGES, seed=SEED, replicates=REPLICATES, level=LEVEL)
+    profiles = profile_intervals(fits, levels, AGES, level=LEVEL)
+    held = {"bootstrap": [], "profile": []}
+    for kind, intervals in (("bootstrap", made), ("profile", profiles)):
+        for name, value in truth.items():
+            low, high = intervals.low[name], intervals.high[name]
+            held[kind].append(np.where(np.isnan(low), np.nan, (low <= value) & (value <= high)))
+    return {kind: np.array(rows) for kind, rows in held.items()}
+
+
+def test_truncated_intervals_lack_what_is_cut_off_at_nothing():
+    """The same series twice: all years, and without those in which errors below 0 may have been cut off.
+
+    Where the second hold the truth as often as is asked and the first do not, it is the cutting off that they lack.
+    """
+    family, rng, table = "gompertz", np.random.default_rng([SEED, 29]), {}
+    everywhere = {"all years": [], "without years that may be cut off": []}
+    for low, high in SEEN[1:4]:
+        parameters = parameters_of(family, 3 * CUT, rng)
+        levels = exact(family, parameters)
+        last = (levels < rng.uniform(low, high, (3 * CUT, 1)) * 100).sum(axis=1)
+        errors = _WORLDS["errors"](levels.shape, 0.0, rng)
+        there = AGES[None, :] <= last[:, None]
+        clear = there & (levels > 2.5 * errors.std(axis=1)[:, None])
+        kept = np.flatnonzero((clear.sum(axis=1) >= LEAST) & (last < len(AGES)))[:CUT]
+        truth = dict(zip(FAMILIES[family].parameters, [np.full(len(kept), 100.0), *parameters[:, kept]], strict=True))
+        row = {"series": len(kept)}
+        for what, years in zip(everywhere, (there, clear), strict=True):
+            seen = np.where(years, np.clip(levels + errors, 0, None), np.nan)[kept]
+            held = covered_in_truncated(seen, truth, family)
+            everywhere[what].append(held["profile"])
+            row[what] = {"share_at_0": share(seen[np.isfinite(seen)] == 0)} | {
+                kind: dict(zip(truth, np.round(np.nanmean(rows, axis=1), 4).tolist(), strict=True))
+                for kind, rows in held.items()
+            }
+        table[f"{low:.0%} to {high:.0%}"] = row
+    pooled = {what: share(np.concatenate(rows, axis=1)[0]) for what, rows in everywhere.items()}
+    write(
+        f"truncated_cut_off_{family}",
+        table,
+        replicates=REPLICATES,
+        level=LEVEL,
+        noise_percent=NOISE,
+        profile_coverage_of_m=pooled,
+    )
+    assert HELD[0] <= pooled["without years that may be cut off"] <= HELD[1]
+    assert pooled["all years"] < pooled["without years that may be cut off"]
