@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from longwave.models import curve_intervals
 from longwave.models.curve_intervals import bootstrap_intervals
 from longwave.models.curve_profiles import profile_intervals
-from longwave.models.curves import FAMILIES, fit_curves
+from longwave.models.curves import FAMILIES, fit_checked, fit_curves
 
 _SHARED = runpy.run_path(str(Path(__file__).with_name("curve_worlds.py")))
 _WORLDS = runpy.run_path(str(Path(__file__).with_name("coverage_worlds.py")))
@@ -182,53 +183,40 @@ def test_bias_by_how_much_of_the_curve_was_seen(family):
     assert shares[0] < 0.5 < shares[-1]
 
 
-def covered_in_truncated(levels, truth, family):
-    """Coverage of every parameter where there is an interval, (parameters, series) each; by bootstrap and by profile."""
-    fits = fit_curves(levels, AGES, family)
-    made = bootstrap_intervals(fits, levels, AGES, seed=SEED, replicates=REPLICATES, level=LEVEL)
-    profiles = profile_intervals(fits, levels, AGES, level=LEVEL)
-    held = {"bootstrap": [], "profile": []}
-    for kind, intervals in (("bootstrap", made), ("profile", profiles)):
-        for name, value in truth.items():
-            low, high = intervals.low[name], intervals.high[name]
-            held[kind].append(np.where(np.isnan(low), np.nan, (low <= value) & (value <= high)))
-    return {kind: np.array(rows) for kind, rows in held.items()}
+def profiled(levels, truth, family):
+    """Profile coverage of every parameter where there is an interval, and how many have one, of levels that may be negative."""
+    fits = fit_checked(levels, AGES, FAMILIES[family], "cumulative", None)
+    made = profile_intervals(fits, levels, AGES, level=LEVEL)
+    row = {"share_at_0_or_below": share(levels[np.isfinite(levels)] <= 0)}
+    for name, value in truth.items():
+        known = ~np.isnan(made.low[name])
+        held = share(((made.low[name] <= value) & (value <= made.high[name]))[known])
+        row[name] = {"intervals": int(known.sum()), "profile_coverage": held}
+    return row
 
 
-def test_truncated_intervals_lack_what_is_cut_off_at_nothing():
-    """The same series twice: all years, and without those in which errors below 0 may have been cut off.
+def test_truncated_intervals_lack_what_is_cut_off_at_nothing(monkeypatch):
+    """The same series and errors twice: cut off at 0, as levels are, and as if a level could be negative.
 
-    Where the second hold the truth as often as is asked and the first do not, it is the cutting off that they lack.
+    What the second hold more often is what the cutting off takes from intervals that suppose errors around 0.
     """
+    monkeypatch.setattr(curve_intervals, "checked_levels", lambda levels, *_: levels)  # which would refuse the negative
     family, rng, table = "gompertz", np.random.default_rng([SEED, 29]), {}
-    everywhere = {"all years": [], "without years that may be cut off": []}
-    for low, high in SEEN[1:4]:
-        parameters = parameters_of(family, 3 * CUT, rng)
+    for low, high in SEEN[:4]:
+        parameters = parameters_of(family, 3 * COVERED, rng)
         levels = exact(family, parameters)
-        last = (levels < rng.uniform(low, high, (3 * CUT, 1)) * 100).sum(axis=1)
-        errors = _WORLDS["errors"](levels.shape, 0.0, rng)
-        there = AGES[None, :] <= last[:, None]
-        clear = there & (levels > 2.5 * errors.std(axis=1)[:, None])
-        kept = np.flatnonzero((clear.sum(axis=1) >= LEAST) & (last < len(AGES)))[:CUT]
+        last = (levels < rng.uniform(low, high, (3 * COVERED, 1)) * 100).sum(axis=1)
+        kept = np.flatnonzero((last >= LEAST) & (last < len(AGES)))[:COVERED]
+        uncut = levels[kept] + _WORLDS["errors"]((len(kept), len(AGES)), 0.0, rng)
+        uncut = np.where(AGES[None, :] <= last[kept, None], uncut, np.nan)
         truth = dict(zip(FAMILIES[family].parameters, [np.full(len(kept), 100.0), *parameters[:, kept]], strict=True))
-        row = {"series": len(kept)}
-        for what, years in zip(everywhere, (there, clear), strict=True):
-            seen = np.where(years, np.clip(levels + errors, 0, None), np.nan)[kept]
-            held = covered_in_truncated(seen, truth, family)
-            everywhere[what].append(held["profile"])
-            row[what] = {"share_at_0": share(seen[np.isfinite(seen)] == 0)} | {
-                kind: dict(zip(truth, np.round(np.nanmean(rows, axis=1), 4).tolist(), strict=True))
-                for kind, rows in held.items()
-            }
-        table[f"{low:.0%} to {high:.0%}"] = row
-    pooled = {what: share(np.concatenate(rows, axis=1)[0]) for what, rows in everywhere.items()}
-    write(
-        f"truncated_cut_off_{family}",
-        table,
-        replicates=REPLICATES,
-        level=LEVEL,
-        noise_percent=NOISE,
-        profile_coverage_of_m=pooled,
-    )
-    assert HELD[0] <= pooled["without years that may be cut off"] <= HELD[1]
-    assert pooled["all years"] < pooled["without years that may be cut off"]
+        table[f"{low:.0%} to {high:.0%}"] = {
+            "cut off at 0": profiled(np.clip(uncut, 0, None), truth, family),
+            "not cut off": profiled(uncut, truth, family),
+        }
+    write(f"truncated_cut_off_{family}", table, level=LEVEL, noise_percent=NOISE, least_observations=LEAST)
+    held = {
+        what: [row[what]["m"]["profile_coverage"] for row in table.values()] for what in ("cut off at 0", "not cut off")
+    }
+    assert all(HELD[0] <= coverage <= HELD[1] for coverage in held["not cut off"])
+    assert np.mean(held["cut off at 0"]) < HELD[0]
