@@ -16,8 +16,8 @@ its launch. What does not:
   by least squares there, and still far; c is more, as leaving rows out has made up for its bias already. Little bias is told in a
   seventh of the series, in fewer where errors go together: there c keeps under 2 % and a does not. Adjusted scores (Firth 1993),
   which make estimates finite where they are not, were tried and left: in a good part of the series they have no solution.
-  Neither another estimator nor thirty points tell such shapes; less noise would, or series taken together. The ceiling, b and
-  levels ahead are close to the truth all the same.
+  Neither another estimator nor thirty points tell such shapes; less noise would, or series taken together. The ceiling
+  and b keep under 2 % all the same.
 - Where the launch is estimated, the same two and b, and p of Bass, with q a little. In one series of six or seven the launch is
   at its earliest and p too low; these have no correction, and the rest are off upwards because they lack them, which a
   correction does not mend.
