@@ -95,8 +95,8 @@ class ErrorModel:
 
         """
         likely, power = self.posterior(errors[:, told])
-        between = _between(tuple((at / self.step).tolist()))
-        scale = np.sqrt(np.maximum(np.einsum("iq,kij,jq->kq", weights, between, weights, optimize=True), 0.0))
+        together = between(tuple((at / self.step).tolist()))
+        scale = np.sqrt(np.maximum(np.einsum("iq,kij,jq->kq", weights, together, weights, optimize=True), 0.0))
         off = np.abs(errors @ weights)
         spread = np.sqrt(power / self.freedom)
         points, tails = _two_tails(self.freedom)
@@ -163,7 +163,7 @@ def _kept(at: Floats) -> Floats:
 
 
 @_by_pattern
-def _between(ages: tuple[float, ...]) -> Floats:
+def between(ages: tuple[float, ...]) -> Floats:
     """Correlations of errors at any two ages, in steps, (len(RHOS), points, points)."""
     at = np.array(ages)
     distance = np.abs(np.subtract.outer(at, at))

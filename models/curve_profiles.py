@@ -15,20 +15,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from longwave.models.curve_coordinates import PLACES, Coordinates
 from longwave.models.curve_errors import independent_variance
 from longwave.models.curve_fit import INFINITE_CEILING, pack, pattern_codes, search
 from longwave.models.curve_intervals import Intervals, checked, unexplained
 from longwave.models.curve_shapes import Floats
 from longwave.models.curve_solver import Booleans, Integers
 from longwave.models.curves import CurveFits, checked_ages
-from longwave.models.families import FAMILIES, Family
+from longwave.models.families import FAMILIES
 from numpy.typing import ArrayLike
 
 PULL = 100.0  # W: how much steeper the term is than the profile
 AIMS, STEPS, BISECTIONS = 60, 100, 50
 CLOSE = 1e-8  # of the root of the rise
 FARTHEST = 60.0  # a quantity e^60 times its estimate, or 60 times farther off than the observations last, is at no end
-PLACES = ("t50", "launch")  # parameters that may be negative; all others are led by their logarithms
 
 Led = Callable[[Floats, Integers], tuple[Floats, Floats]]
 
@@ -136,7 +136,7 @@ class _End:
     side: Integers
 
 
-class _Profile:
+class _Profile(Coordinates):
     """Rows of one kind of fit in coordinates z = (log m, the coordinates of the shape, the launch where estimated)."""
 
     def __init__(
@@ -148,53 +148,21 @@ class _Profile:
         variance: Floats,
         launch: tuple[float, float] | None,
     ) -> None:
-        best = fits._solution
-        self.family: Family = FAMILIES[fits.family]
-        self.ceiling, self.names = fits.ceiling, list(fits.params)
-        self.increments = fits.objective == "increments"
-        seen = np.isfinite(data[rows])
-        count = seen.sum(axis=1)
-        place = np.minimum(np.arange(count.max())[None, :], count[:, None] - 1)
-        order = np.take_along_axis(np.argsort(~seen, axis=1, kind="stable"), place, axis=1)
-        self.at, self.weight = ages[order], (np.arange(count.max())[None, :] < count[:, None]).astype(np.float64)
-        self.last, self.scale = best.last[rows], best.scale[rows]
-        self.origin = np.zeros(len(rows)) if self.family.from_launch else self.last
-        self.y = self.compared(np.take_along_axis(data[rows], order, axis=1)[:, None])[:, 0]
+        super().__init__(fits, data, ages, rows)
+        self.ceiling = fits.ceiling
         size = np.nanmax(data[rows], axis=1)
         top = INFINITE_CEILING * size if fits.ceiling is None else np.full(len(rows), fits.ceiling)
         shape = self.family.shape
         self.lower = np.column_stack([np.full(len(rows), -np.inf), np.tile(shape.lower, (len(rows), 1))])
         self.upper = np.column_stack([np.log(top), np.tile(shape.upper, (len(rows), 1))])
-        z = np.column_stack([np.log(best.factor[rows]), best.x[rows, : len(shape.lower)]])
         if launch is not None:
             third = np.minimum(self.at[:, min(2, self.at.shape[1] - 1)], launch[1])
             self.lower = np.column_stack([self.lower, np.full(len(rows), launch[0])])
             self.upper = np.column_stack([self.upper, third])
-            z = np.column_stack([z, best.launch[rows]])
-        self.z = np.clip(z, self.lower, self.upper)
-        self.every = np.arange(len(rows))
+        self.z = np.clip(self.z, self.lower, self.upper)
         self.s2 = np.maximum(variance, 1e-20 * size**2)
         residual, _ = self.residuals(self.z, self.every)
         self.least = np.einsum("ij,ij->i", residual, residual)
-
-    def compared(self, curve: Floats) -> Floats:
-        """What the objective compares, of levels or slopes (rows, n, points)."""
-        if self.increments:
-            curve = np.diff(curve, axis=-1, prepend=0.0)
-        return np.asarray(curve * self.weight[:, None])
-
-    def curve(self, z: Floats, at: Floats, rows: Integers) -> Floats:
-        """Levels and their slopes by z, (rows, 1 + coordinates, points)."""
-        n = 1 + len(self.family.shape.lower)
-        origin = z[:, n] if z.shape[1] > n else self.origin[rows]
-        since = at - origin[:, None]
-        value, slopes = self.family.shape.slopes(since / self.scale[rows, None], z[:, 1:n])
-        parts = [value[:, None], value[:, None], slopes]
-        if z.shape[1] > n:
-            assert self.family.by_age is not None  # asked for only where a launch may be estimated
-            by_launch = -self.family.by_age(slopes, z[:, 1:n]) / np.where(since > 0, since, 1.0)
-            parts.append(np.where(since > 0, by_launch, 0.0)[:, None])
-        return np.asarray(np.exp(z[:, 0])[:, None, None] * np.concatenate(parts, axis=1))
 
     def residuals(self, z: Floats, rows: Integers) -> tuple[Floats, Floats]:
         """Residuals (rows, points) and slopes of the curve (rows, coordinates, points), in units of s."""

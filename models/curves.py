@@ -48,7 +48,8 @@ class CurveFits:
         params: parameter name -> (n,), m in the unit of the levels; per
             year p, q, k, Gompertz' c and the b of gamma_shifted_gompertz; in years t50 and Weibull's a (t50 an
             age); the others are pure numbers, and ``launch`` an age, where it was estimated. NaN where nothing
-            could be fitted; without a finite ceiling m is inf, and so is what goes to infinity with it.
+            could be fitted; without a finite ceiling m is inf, and so is what goes to infinity with it. They are the
+            optimum, and so a little off on average: :func:`longwave.models.curve_bias.biases` tells by how much.
         std_errors: parameter name -> (n,), from s² (J'J)⁻¹ with the number of observations less the number
             of parameters as degrees of freedom; NaN unless the status is ``ok``.
         sse: (n,) least sum of squares, of levels or of increments as the objective says.
