@@ -336,11 +336,7 @@ def _survival_rows(
     for code, name in enumerate(TERCILES):
         mine = third == code
         n_dead, n_censored = int((mine & dead).sum()), int((mine & censored).sum())
-        known = int(mine.sum()) - n_censored
-        cases = {"none": (known - n_dead, known)}
-        cases["censored_first"] = (known - n_dead + n_censored, known + n_censored)
-        cases["censored_last"] = (known - n_dead, known + n_censored)
-        for bound, (alive, n) in cases.items():
+        for bound, (alive, n) in survival_cases(int(mine.sum()), n_dead, n_censored).items():
             head = {"measure": f"survival_{name}", "bound": bound, "n": n}
             head["n_regions"] = len(np.unique(sample.region[mine & ~censored if bound == "none" else mine]))
             if len(sample.x) < MIN_ADOPTERS or not n:
@@ -350,6 +346,16 @@ def _survival_rows(
             row = _row(setting, **head, estimate=alive / n, lo=float(low), hi=float(high), method="Wilson")
             rows.append({**row, "n_censored": n_censored, "n_dead": n_dead})
     return rows
+
+
+def survival_cases(total: int, n_dead: int, n_censored: int) -> dict[str, tuple[int, int]]:
+    """Those who survived and those they are a share of, by bound: without the censored, all of them surviving, none."""
+    known = total - n_censored
+    return {
+        "none": (known - n_dead, known),
+        "censored_first": (total - n_dead, total),
+        "censored_last": (known - n_dead, total),
+    }
 
 
 def _top_rows(setting: _Setting, frame: pl.DataFrame, top_n: int) -> list[dict[str, object]]:

@@ -3,12 +3,13 @@
 Belongs here: which years are compared, the order of the steps, the shape of the document. Not here: what such a file must be
 (`own_panel`), arithmetic (`longwave.models`), words and pictures (`longwave.reports.authority`).
 
-The document: version, command, input (file, rows, adopters, years, covariates, adoption_years, fields, clusters), persistence
-(early, late, and readings: measure, bound, estimate, interval, level, n, dead, censored, reason), premium (since, until,
-adopters, left_out, smallest, needed, outcomes by name, matched: each estimate, interval, level, unit, n, clusters,
-effective_clusters, reason), quality (covariate, at_age, early, late, difference, interval, level, clusters,
-effective_clusters, smallest, needed, reason), warnings. What could not be measured is null, with the reason. `needed`: how many
-such adopters tell an effect of the `smallest` size from none four times in five; null where nothing was measured.
+The document: version, command, input (file, rows, adopters, years, covariates, adoption_years, fields, clusters, sampled: of
+how many adopters all but persistence is, null: of all), persistence (early, late, intervals: how those of ranks were made,
+readings: measure, bound, estimate, interval, level, n, dead, censored, reason), premium (since, until, adopters, left_out,
+smallest, needed, outcomes by name, matched: each estimate, interval, level, unit, n, clusters, effective_clusters, reason),
+quality (covariate, at_age, early, late, difference, interval, level, clusters, effective_clusters, smallest, needed, reason),
+warnings. What could not be measured is null, with the reason. `needed`: how many such adopters tell an effect of the `smallest`
+size from none four times in five; null where nothing was measured.
 """
 
 from __future__ import annotations
@@ -20,19 +21,17 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from longwave.models import persistence, premium, quality
+from longwave.models import premium, quality
 from longwave.models.adopters import AdopterPanel
 from longwave.models.ranks import MAX_ADOPTERS
+from longwave.pipelines.large_panel import is_large, read_large_panel
 from longwave.pipelines.own_panel import OwnPanel, read_own_panel
+from longwave.pipelines.persisting import COMPLETE, JACKKNIFE, of_panel, two_years
 from scipy import stats
 
 Json = dict[str, Any]
 
-N_BOOT: Final = 1000
-SEED: Final = 20261126
 LONGEST_WATCH: Final = 5
-COMPLETE: Final = 0.8
-LEAST_PRESENT: Final = 10
 FEW_CLUSTERS: Final = 15
 SMALLEST_PREMIUM: Final = 5.0
 """Percent per year of earlier adoption: smaller ones are of no interest where power is judged."""
@@ -40,16 +39,6 @@ SMALLEST_DIFFERENCE: Final = 0.1
 POWER: Final = 0.8
 # An adopter without a cluster is as one alone: of such there may be thousands, and they are no cluster together.
 ASKED: Final = premium.Asked(lone="own")
-_READINGS: Final = (
-    "tau_b_dead_last",
-    "tau_b_survivors",
-    "spearman_survivors",
-    "survival_low",
-    "survival_middle",
-    "survival_high",
-    "retention",
-    "displacement",
-)
 
 
 @dataclass(frozen=True)
@@ -61,21 +50,58 @@ class Years:
     since: int
 
 
-def answer(path: Path) -> Json:
+def answer(path: Path, spill: Path) -> Json:
     """What a user's panel says of early authority.
 
+    Args:
+        path: the file; Parquet, and what is too large for memory, is read out of core (`large_panel`).
+        spill: a folder for what does not fit in memory; made if it is needed, and gone afterwards.
+
     Raises:
-        NoSuchFile, Refused: as `read_own_panel`.
+        NoSuchFile, Refused: as `read_own_panel` and `read_large_panel`.
+        UnusableHome: there is no room in that folder.
 
     """
+    if is_large(path):
+        return _large_answer(path, spill)
     own = read_own_panel(path)
-    panel, years = own.panel, _years(own.panel)
-    watch, left = premium.watched(panel, _known(own), window=(years.since + 0.5, years.late + 0.5))
+    years = _years(own.panel)
+    table, intervals = None, None
+    if years.early < years.late:
+        table, intervals = of_panel(own.panel, years.early, years.late, spill)
+    return _document(own, years, _input(own), _persistence(years, table, intervals))
+
+
+def _large_answer(path: Path, spill: Path) -> Json:
+    """Persistence of all adopters; what asks for a model of each, of a sample."""
+    found = read_large_panel(path, spill)
+    years = Years(found.early, found.late, _since(found.sample.panel, found.late))
+    counted = found.counted
+    sampled = found.sample.panel.adopters.height
+    given = _input(found.sample) | {
+        "file": found.name,
+        "rows": counted.rows,
+        "adopters": found.adopters,
+        "years": list(counted.span),
+        "adoption_years": counted.has_adoption_years,
+        "sampled": sampled,
+    }
+    document = _document(found.sample, years, given, _persistence(years, found.readings, JACKKNIFE))
+    if sampled < found.adopters:
+        said = (
+            f"persistence is of all {found.adopters:,} adopters, all else of {sampled:,} drawn by a hash of their names"
+        )
+        document["warnings"].insert(0, said)
+    return document
+
+
+def _document(own: OwnPanel, years: Years, given: Json, persistence: Json) -> Json:
+    watch, left = premium.watched(own.panel, _known(own), window=(years.since + 0.5, years.late + 0.5))
     document: Json = {
         "version": 1,
         "command": "authority",
-        "input": _input(own),
-        "persistence": _persistence(panel, years),
+        "input": given,
+        "persistence": persistence,
         "premium": _premium(watch, left, years),
         "quality": _quality(own, watch),
     }
@@ -94,6 +120,7 @@ def _input(own: OwnPanel) -> Json:
         "adoption_years": own.has_adoption_years,
         "fields": panel.adopters["field"].n_unique() if own.file.has("field") else None,
         "clusters": panel.adopters["cluster"].n_unique() if own.file.has("cluster") else None,
+        "sampled": None,
     }
 
 
@@ -108,17 +135,19 @@ def _known(own: OwnPanel) -> list[premium.Known]:
 
 
 def _years(panel: AdopterPanel) -> Years:
-    """Years with enough adopters in them.
+    """Years with enough adopters in them."""
+    year = panel.attention.with_columns(pl.col("at").floor().cast(pl.Int64).alias("year"))
+    early, late = two_years(dict(year.group_by("year").len().sort("year").iter_rows()))
+    return Years(early, late, _since(panel, late))
 
-    The late year is the last in which 80 % as many are counted as in any; the early one the first in which at least ten, and a
-    quarter as many as in the late one, are counted; the watch begins at most five years before the late year, in the first year
-    in which 80 % as many of those at least three years old then are counted as in any.
+
+def _since(panel: AdopterPanel, late: int) -> int:
+    """The year in which the watch begins.
+
+    At most five years before the late year, the first in which 80 % as many of those at least three years old then are counted
+    as in any.
     """
     year = panel.attention.with_columns(pl.col("at").floor().cast(pl.Int64).alias("year"))
-    counts = dict(year.group_by("year").len().sort("year").iter_rows())
-    late = max(y for y, n in counts.items() if n >= COMPLETE * max(counts.values()))
-    least = max(LEAST_PRESENT, 0.25 * counts[late])
-    early = min((y for y, n in counts.items() if n >= least), default=late)
     at_end = year.filter(pl.col("year") == late)["adopter"].implode()
     old = year.join(panel.adopters.select("adopter", "adopted"), on="adopter").filter(
         pl.col("at") - pl.col("adopted") >= premium.MIN_AGE,
@@ -126,46 +155,17 @@ def _years(panel: AdopterPanel) -> Years:
         pl.col("adopter").is_in(at_end),
     )
     ready = old.group_by("year").len().filter(pl.col("len") >= COMPLETE * pl.col("len").max()).sort("year")
-    return Years(early, late, int(ready["year"][0]) if ready.height else late - 1)
+    return int(ready["year"][0]) if ready.height else late - 1
 
 
 # --- persistence
 
 
-def _persistence(panel: AdopterPanel, years: Years) -> Json:
-    head: Json = {"early": years.early, "late": years.late}
-    if years.late <= years.early:
+def _persistence(years: Years, table: pl.DataFrame | None, intervals: str | None) -> Json:
+    head: Json = {"early": years.early, "late": years.late, "intervals": intervals}
+    if table is None:
         return head | {"readings": [], "reason": "no two years have ten adopters each"}
-    if panel.adopters.height > MAX_ADOPTERS:
-        return head | {"readings": [], "reason": f"over {MAX_ADOPTERS:,} adopters: pairs would not fit in memory"}
-    at = {
-        name: panel.attention.filter(pl.col("at") == year + 0.5).select("adopter", pl.col("attention").alias(name))
-        for name, year in (("y_k", years.early), ("y_H", years.late))
-    }
-    frame = (
-        panel.adopters.join(at["y_k"], on="adopter", how="left")
-        .join(at["y_H"], on="adopter", how="left")
-        .with_columns(
-            pl.col("cluster").alias("region"),
-            pl.col("adopter").alias("place"),
-            (pl.col("ended") - 1).cast(pl.Int64).alias("end_year"),
-            pl.lit(None, pl.Float64).alias("log_gdp_prior"),
-            pl.col("adopted").floor().cast(pl.Int64).alias("entry_year"),
-        )
-        .filter(pl.col("y_k").is_not_null() | pl.col("y_H").is_not_null())
-    )
-    table = persistence.persistence(
-        frame,
-        k=years.early - int(panel.first_launch),
-        horizon=years.late - int(panel.first_launch),
-        first_launch=int(panel.first_launch),
-        n_boot=N_BOOT,
-        n_perm=0,
-        top_n=min(10, frame["y_k"].count(), frame["y_H"].count()),
-        seed=SEED,
-    )
-    kept = table.filter(pl.col("measure").is_in(_READINGS))
-    return head | {"readings": [_reading(row) for row in kept.iter_rows(named=True)], "reason": None}
+    return head | {"readings": [_reading(row) for row in table.iter_rows(named=True)], "reason": None}
 
 
 def _reading(row: Json) -> Json:

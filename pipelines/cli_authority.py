@@ -1,7 +1,8 @@
 """`longwave authority`: what a user's own panel of adopters says of early authority.
 
-Registered on the one command line (`longwave.pipelines.cli`), whose contract it follows. Nothing but the file is read; no
-home is needed. What is printed for a person holds the same numbers as the JSON, whose shape `authority_answer` describes.
+Registered on the one command line (`longwave.pipelines.cli`), whose contract it follows. Nothing but the file is read; a home
+is needed only as the place of what does not fit in memory. What is printed for a person holds the same numbers as the JSON,
+whose shape `authority_answer` describes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def authority(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A text file with a header: adopter, year, attention[, adoption_year, end_year, field, cluster, …].",
+            help="Text with a header, or Parquet: adopter, year, attention[, adoption_year, end_year, field, cluster, …].",
         ),
     ],
     json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the answer as JSON.")] = None,
@@ -38,17 +39,20 @@ def authority(
     Premiums are per year of earlier adoption, of adopters at least three years old, and never causal. A warning says where
     there are too few adopters to decide anything, and how many would do.
 
+    Parquet, and text over 50 MB, is read out of core: persistence of all adopters, all else of a sample of them.
+
     Exit codes: 0 read, with or without warnings; 1 the figures are refused; 2 wrong usage.
     """
     from longwave.pipelines.authority_answer import answer
     from longwave.pipelines.intake import NoSuchFile
+    from longwave.pipelines.settings import Settings
 
     for out, option in ((json_out, "--json"), (html_out, "--html")):
         check_out(out, option, file)
     if json_out and html_out and json_out.expanduser().absolute() == html_out.expanduser().absolute():
         raise typer.BadParameter("--json and --html name the same file", param_hint="--html")
     try:
-        document = answer(file.expanduser())
+        document = answer(file.expanduser(), Settings().house().spill)
     except NoSuchFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from None
     console = plain_console()

@@ -121,8 +121,11 @@ def facts(document: Json) -> list[tuple[str, str]]:
         said.append(("Attention compared", age))
     else:
         said.append(("Attention and quality", gap["reason"]))
+    if given["sampled"]:
+        said.append(("Sample", f"{palette.integer(given['sampled'])} adopters: all but the ranks is of these alone"))
     ranks = document["persistence"]
     if ranks["readings"]:
+        said.append(("Intervals of ranks", ranks["intervals"]))
         seen = ranks["readings"][0]
         said.append(
             (

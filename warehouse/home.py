@@ -67,6 +67,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def spill(self) -> Path:
+        """What outgrows memory while a large panel is worked on; gone afterwards."""
+        return self.root / "spill"
+
+    @property
     def dagster(self) -> Path:
         """Dagster's own instance folder."""
         return self.root / "dagster"

@@ -1,5 +1,6 @@
 """`longwave authority`: the document, the page, what is printed, and every file that is refused, with its lines."""
 
+import json
 import runpy
 from functools import partial
 from pathlib import Path
@@ -91,7 +92,7 @@ def test_the_document_is_what_the_contract_says_and_needs_no_home(ask, tmp_path)
     assert (found["version"], found["command"]) == (1, "authority")
     assert found["input"] | {"clusters": 0, "fields": 0, "rows": 0} == {
         "file": "own.csv", "rows": 0, "adopters": 300, "years": [2018, 2023], "covariates": ["standing"],
-        "adoption_years": True, "fields": 0, "clusters": 0,
+        "adoption_years": True, "fields": 0, "clusters": 0, "sampled": None,
     }  # fmt: skip
     assert list(found["premium"]["outcomes"]) == list(OUTCOMES)
     assert found["premium"]["until"] == LAST
@@ -108,13 +109,13 @@ def test_the_document_is_what_the_contract_says_and_needs_no_home(ask, tmp_path)
 
 
 def test_a_true_premium_is_found_and_exposure_makes_none_but_in_what_has_piled_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("longwave.pipelines.authority_answer.N_BOOT", 10)
+    monkeypatch.setattr("longwave.pipelines.persisting.N_BOOT", 10)
     path = tmp_path / "p.csv"
     for world, truth in (("true premium", 10.0), ("exposure only", 0.0)):
         found = []
         for seed in range(6):
             path.write_text(simulated(400, world, seed), encoding="utf-8")
-            found.append(answer(path)["premium"]["outcomes"])
+            found.append(answer(path, tmp_path / "spill")["premium"]["outcomes"])
         # The mean of six has a Monte Carlo error of 1.6 points.
         assert np.mean([one["absolute_growth"]["estimate"] for one in found]) == pytest.approx(truth, abs=4.8)
         assert min(one["log_cumulative"]["estimate"] for one in found) > truth + 5
@@ -127,7 +128,7 @@ def test_the_same_file_gives_the_same_answer_whatever_the_order_of_adopters(tmp_
     path, found = tmp_path / "p.csv", []
     for content in (lines, turned):
         path.write_text("\n".join(content), encoding="utf-8")
-        found.append(answer(path))
+        found.append(answer(path, tmp_path / "spill"))
     assert found[0] == found[1]
 
 
@@ -151,7 +152,7 @@ def test_without_covariates_and_adoption_years_it_says_what_that_means(ask):
     assert found["quality"]["reason"].startswith("no covariate")
     assert found["input"] | {"rows": 0, "adopters": 0} == {
         "file": "own.csv", "rows": 0, "adopters": 0, "years": [2013, 2023], "covariates": [], "adoption_years": False,
-        "fields": None, "clusters": None,
+        "fields": None, "clusters": None, "sampled": None,
     }  # fmt: skip
 
 
@@ -162,6 +163,51 @@ def test_names_of_a_stranger_are_text_on_the_page(ask):
     assert "<b>rank" not in page
     assert "<i>own" not in page
     html5lib.HTMLParser(strict=True).parse(page)
+
+
+def test_more_adopters_than_pairs_fit_for_get_the_same_estimates_from_blocks(tmp_path, monkeypatch):
+    path, spill = tmp_path / "p.csv", tmp_path / "spill"
+    path.write_text(simulated(200), encoding="utf-8")
+    monkeypatch.setattr("longwave.pipelines.persisting.N_BOOT", 100)
+    small = answer(path, spill)
+    monkeypatch.setattr("longwave.pipelines.persisting.MAX_ADOPTERS", 100)
+    large = answer(path, spill)
+    key = ("measure", "bound", "estimate", "n", "dead", "censored", "reason")
+    told = [{tuple(row[name] for name in key) for row in each["persistence"]["readings"]} for each in (small, large)]
+    assert told[0] == told[1]
+    intervals = [each["persistence"]["intervals"].split()[0] for each in (small, large)]
+    assert intervals == ["percentile", "infinitesimal"]
+    rows = [{row["measure"]: row["interval"] for row in each["persistence"]["readings"]} for each in (small, large)]
+    assert rows[0]["tau_b_survivors"] == pytest.approx(rows[1]["tau_b_survivors"], abs=0.03)
+    assert {**small, "persistence": 0} == {**large, "persistence": 0}
+    assert not spill.exists()
+
+
+def test_parquet_is_read_out_of_core_and_modelled_by_a_sample(inside, tmp_path, monkeypatch):
+    monkeypatch.setattr("longwave.pipelines.large_panel.SAMPLE", 150)
+    pl.read_csv(simulated(300).encode(), infer_schema_length=None).write_parquet(tmp_path / "p.parquet")
+    out, page = tmp_path / "p.json", tmp_path / "p.html"
+    result = inside(
+        ["authority", str(tmp_path / "p.parquet"), "--json", str(out), "--html", str(page)], tmp_path / "home"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    found = json.loads(out.read_text(encoding="utf-8"))
+    sampled = found["input"]["sampled"]
+    assert found["input"]["adopters"] == 300
+    assert 100 < sampled < 200
+    assert found["input"]["file"] == "p.parquet"
+    assert found["premium"]["adopters"] <= sampled
+    (tmp_path / "p.csv").write_text(simulated(300), encoding="utf-8")
+    whole = answer(tmp_path / "p.csv", tmp_path / "spill")["persistence"]["readings"]
+    key = ("measure", "bound", "estimate", "n")
+    assert {tuple(row[name] for name in key) for row in found["persistence"]["readings"]} == {
+        tuple(row[name] for name in key) for row in whole
+    }
+    for told in (result.stdout, page.read_text(encoding="utf-8")):
+        assert f"persistence is of all 300 adopters, all else of {sampled} drawn" in told
+        assert "infinitesimal jackknife" in told
+    html5lib.HTMLParser(strict=True).parse(page.read_text(encoding="utf-8"))
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 # --- the panel
