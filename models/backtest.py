@@ -12,9 +12,10 @@ to any target of its fold; in ``as-of`` a model may be renewed only ``every`` so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from functools import partial
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import polars as pl
@@ -53,6 +54,13 @@ class Forecaster(Protocol):
 
     def predict(self, history: Histories, horizons: Sequence[int], levels: Sequence[float], /) -> Forecasts:
         """Forecasts (n, H) that many years after the last observation of each history."""
+
+
+class Over(Protocol):
+    """Applies a function to each of many things, as ``map`` does: results in order, wherever they are made."""
+
+    def __call__(self, function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterable[Any]:
+        """Results in the order of the things."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,7 @@ def forecasts_of(
     folds: int | None = None,
     every: int = 1,
     told: Callable[[int], None] | None = None,
+    over: Over = map,
 ) -> pl.DataFrame:
     """Forecasts of all windows, without what happened.
 
@@ -159,6 +168,7 @@ def forecasts_of(
         folds: as ``fits``.
         every: as ``fits``.
         told: called with the number of windows done, after each fit.
+        over: applies a function to every fit, in order; fits do not know of each other, and may be made elsewhere.
 
     Returns:
         series, concept_group, origin, year, last_year and last_value (of the history), point, the ends of the
@@ -169,15 +179,20 @@ def forecasts_of(
             that is not finite.
 
     """
-    parts = []
-    for fit in fits(windows, targets, references, mode=mode, folds=folds, every=every):
-        forecaster = make().fit(fit.references)
-        parts += [_predicted(forecaster, rows, targets) for rows in _near_and_far(windows[fit.windows.tolist()])]
+    parts: list[pl.DataFrame] = []
+    served = partial(_served, windows=windows, targets=targets, make=make)
+    for found in over(served, fits(windows, targets, references, mode=mode, folds=folds, every=every)):
+        parts += found
         if told:
-            told(len(fit.windows))
+            told(sum(part.select("series", "origin").n_unique() for part in found))
     if not parts:
         return pl.DataFrame(schema=FORECASTS)
     return pl.concat(parts).select(list(FORECASTS)).sort("series", "origin", "year")
+
+
+def _served(fit: Fit, windows: pl.DataFrame, targets: Histories, make: Callable[[], Forecaster]) -> list[pl.DataFrame]:
+    forecaster = make().fit(fit.references)
+    return [_predicted(forecaster, rows, targets) for rows in _near_and_far(windows[fit.windows.tolist()])]
 
 
 def with_outcomes(forecasts: pl.DataFrame, truth: Histories) -> pl.DataFrame:

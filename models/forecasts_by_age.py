@@ -17,13 +17,14 @@ logarithms of the level per 100 people for counts, not under one in ten thousand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, get_args
+from functools import partial
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import polars as pl
-from longwave.models.backtest import Forecaster, fits, histories_at
+from longwave.models.backtest import Forecaster, Over, fits, histories_at
 from longwave.models.forecast_path import KNOTS
 from longwave.models.histories import Histories
 from longwave.models.horizons import on_scale
@@ -104,8 +105,20 @@ def questions(sample: FixedSample, references: Histories, *, ages: Sequence[int]
     )
 
 
+def at_a_time(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[Any]:
+    """Results in order, some at a time. Fits do not know of each other: how many run changes nothing but the time."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        yield from pool.map(function, things)
+
+
 def answers(
-    asked: pl.DataFrame, references: Histories, make: Callable[[], Forecaster], *, mode: Mode, level: float = LEVEL
+    asked: pl.DataFrame,
+    references: Histories,
+    make: Callable[[], Forecaster],
+    *,
+    mode: Mode,
+    level: float = LEVEL,
+    over: Over = at_a_time,
 ) -> pl.DataFrame:
     """What a forecaster that learns says to each question, once for each (series, origin, year).
 
@@ -115,6 +128,7 @@ def answers(
         make: gives a forecaster that has learnt nothing yet.
         mode: what a forecast may learn from.
         level: of the interval.
+        over: applies a function to every fit, in order.
 
     Returns:
         series, origin, year, point, lo80, hi80 (in the unit of the series), n_references (series learnt from).
@@ -126,23 +140,24 @@ def answers(
     if mode not in MODES:
         raise ValueError(f"mode {mode!r} unknown; one of {', '.join(MODES)}")
     once = asked.select("series", "origin", "year").drop_nulls().unique().sort("series", "origin", "year")
-
-    def served(fit: tuple[pl.DataFrame, Histories]) -> list[pl.DataFrame]:
-        part, allowed = fit
-        forecaster = make().fit(allowed)
-        # A history is asked once for all its years, with those that are asked as far ahead.
-        farthest = part.select((pl.col("year") - pl.col("origin")).max().over("series", "origin")).to_series()
-        far = part.with_columns(pl.Series("knot", np.searchsorted(KNOTS[:-1], farthest.to_numpy())))
-        size = pl.lit(len(allowed), pl.Int64).alias("n_references")
-        blocks = far.partition_by("knot", include_key=False)
-        return [_answered(forecaster, block, references, level).with_columns(size) for block in blocks]
-
-    # Fits do not know of each other: how many run at a time changes nothing but the time.
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        parts = [part for found in pool.map(served, _shared_fits(once, references, mode)) for part in found]
+    served = partial(_served, make=make, references=references, level=level)
+    parts: list[pl.DataFrame] = [part for found in over(served, _shared_fits(once, references, mode)) for part in found]
     if not parts:
         return pl.DataFrame(schema=_ANSWERS)
     return pl.concat(parts).select(list(_ANSWERS)).sort("series", "origin", "year")
+
+
+def _served(
+    fit: tuple[pl.DataFrame, Histories], make: Callable[[], Forecaster], references: Histories, level: float
+) -> list[pl.DataFrame]:
+    part, allowed = fit
+    forecaster = make().fit(allowed)
+    # A history is asked once for all its years, with those that are asked as far ahead.
+    farthest = part.select((pl.col("year") - pl.col("origin")).max().over("series", "origin")).to_series()
+    far = part.with_columns(pl.Series("knot", np.searchsorted(KNOTS[:-1], farthest.to_numpy())))
+    size = pl.lit(len(allowed), pl.Int64).alias("n_references")
+    blocks = far.partition_by("knot", include_key=False)
+    return [_answered(forecaster, block, references, level).with_columns(size) for block in blocks]
 
 
 def _shared_fits(asked: pl.DataFrame, references: Histories, mode: Mode) -> Iterator[tuple[pl.DataFrame, Histories]]:

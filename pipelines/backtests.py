@@ -39,6 +39,7 @@ from longwave.models.visibility import ForecastMode
 from longwave.pipelines.observe import Held, held_originals, observe
 from longwave.pipelines.settings import Settings
 from longwave.pipelines.sources import SOURCES
+from longwave.pipelines.spread import map_blocks
 from longwave.warehouse.archive import Archive
 from longwave.warehouse.benchmark import Benchmark, benchmark, head
 from longwave.warehouse.home import Home
@@ -220,11 +221,11 @@ def _ours(request: Request, windows: pl.DataFrame, targets: Histories, world: Wo
     """Forecasts of the windows on the data asked for; in `vintage`, each origin's from what was published by its end."""
     make, how = maker(request), {"folds": request.folds, "every": request.every}
     if request.data == "truncated":
-        return forecasts_of(windows, targets, world(None), make, mode=request.mode, **how)  # type: ignore[arg-type]
+        return forecasts_of(windows, targets, world(None), make, mode=request.mode, over=map_blocks, **how)  # type: ignore[arg-type]
     parts = []
     for (origin,), part in windows.partition_by("origin", as_dict=True).items():
         then = _then(world, int(str(origin)))
-        parts.append(forecasts_of(part, then, then, make, mode=request.mode, folds=request.folds))
+        parts.append(forecasts_of(part, then, then, make, mode=request.mode, folds=request.folds, over=map_blocks))
     return pl.concat(parts).sort("series", "origin", "year")
 
 

@@ -6,11 +6,13 @@ How a curve is fitted is said in `longwave.models.curves`; here only what it is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from longwave.models.curves import FAMILIES, CurveFits, fit_curves
 from longwave.models.matrices import Matrix, matrix
+from longwave.pipelines.spread import map_blocks
 from longwave.warehouse.tables import polars_schema
 from numpy.typing import NDArray
 
@@ -35,11 +37,7 @@ def fit_every_cut(frame: pl.DataFrame) -> pl.DataFrame:
         Rows of `curve_fits` without step, vintage and digest, sorted by the key.
 
     """
-    parts = [
-        part
-        for (_,), rows in frame.sort("panel").partition_by("panel", as_dict=True, maintain_order=True).items()
-        for part in _of_panel(rows)
-    ]
+    parts = [part for kept in map_blocks(_fitted, _asked(frame), "families of a panel") for part in kept]
     schema = {name: kind for name, kind in polars_schema("curve_fits").items() if name not in ADDED}
     kept = pl.concat(parts) if parts else pl.DataFrame(schema=schema)
     return kept.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort(
@@ -47,19 +45,34 @@ def fit_every_cut(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _of_panel(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    whole, about = matrix(rows), _cuts(rows)
-    if about.is_empty():
-        return
-    levels = _cut(whole, about)
-    shares = rows["unit_class"][0] == "share"
-    for family in FAMILIES:
-        free = fit_curves(levels, whole.t, family, OBJECTIVE, threads=THREADS)
-        yield _kept(about, free)
-        again = np.flatnonzero(_above(free, CEILING) & ~(levels > CEILING).any(axis=1)) if shares else ()
-        if len(again):
-            capped = fit_curves(levels[again], whole.t, family, OBJECTIVE, CEILING, threads=THREADS)
-            yield _kept(about[again], capped)
+@dataclass(frozen=True)
+class _Asked:
+    """One family to be fitted to every cut of the series of one panel."""
+
+    about: pl.DataFrame
+    levels: NDArray[np.float64]
+    t: NDArray[np.float64]
+    family: str
+    shares: bool
+
+
+def _asked(frame: pl.DataFrame) -> Iterator[_Asked]:
+    for rows in frame.sort("panel").partition_by("panel", maintain_order=True):
+        whole, about = matrix(rows), _cuts(rows)
+        if not about.is_empty():
+            levels, shares = _cut(whole, about), rows["unit_class"][0] == "share"
+            for family in FAMILIES:
+                yield _Asked(about, levels, whole.t, family, shares)
+
+
+def _fitted(asked: _Asked) -> list[pl.DataFrame]:
+    about, levels, t, family = asked.about, asked.levels, asked.t, asked.family
+    free = fit_curves(levels, t, family, OBJECTIVE, threads=THREADS)
+    kept = [_kept(about, free)]
+    again = np.flatnonzero(_above(free, CEILING) & ~(levels > CEILING).any(axis=1)) if asked.shares else ()
+    if len(again):
+        kept.append(_kept(about[again], fit_curves(levels[again], t, family, OBJECTIVE, CEILING, threads=THREADS)))
+    return kept
 
 
 def _cuts(rows: pl.DataFrame) -> pl.DataFrame:

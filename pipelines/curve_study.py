@@ -6,9 +6,10 @@ which names the pages find them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from longwave.models.matrices import matrix
 from longwave.models.truncation import PUBLISHED, simulated, systematic_change
 from longwave.pipelines.curve_fits import CEILING, OBJECTIVE, THREADS
 from longwave.pipelines.find import N_BOOT, SEED, Rows
+from longwave.pipelines.spread import map_blocks
 from numpy.typing import NDArray
 
 SPOKEN_AGES = (5, 10, 15, 20)
@@ -104,8 +106,7 @@ def _add_identification(rows: Rows, levels: pl.DataFrame, fits: pl.DataFrame) ->
 def _add_comparison(rows: Rows, levels: pl.DataFrame) -> None:
     whole = levels.filter(~pl.col("left_truncated")).filter(pl.len().over("series") >= COMPARED_FROM)
     parts = [part for _, part in sorted(whole.partition_by("panel", as_dict=True).items())]
-    with ThreadPoolExecutor(THREADS) as pool:
-        compared = [made for made in pool.map(_compared, parts) if len(made)]
+    compared = [made for made in map_blocks(_compared, parts, "panels compared", _threaded) if len(made)]
     if not compared:
         return
     about = pl.concat(parts).select("series", "panel", "cluster").unique("series").sort("panel", "series")
@@ -218,9 +219,19 @@ def _finite_below(fits: CurveFits) -> bool:
 # --- systematic change
 
 
+def _threaded(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[Any]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from pool.map(function, things)
+
+
+def _changed(data_at_ages: tuple[NDArray[np.float64], NDArray[np.float64]]) -> pl.DataFrame:
+    return systematic_change(*data_at_ages, n_boot=N_BOOT, seed=SEED, threads=THREADS)
+
+
 def _add_change(rows: Rows, levels: pl.DataFrame) -> None:
-    for subject, data, ages in _sets(levels):
-        table = systematic_change(data, ages, n_boot=N_BOOT, seed=SEED, threads=THREADS)
+    sets = list(_sets(levels))
+    tables = map_blocks(_changed, [(data, ages) for _, data, ages in sets], "sets of series")
+    for (subject, _, _), table in zip(sets, tables, strict=True):
         for row in table.iter_rows(named=True):
             rows.finding(
                 subject,

@@ -10,6 +10,7 @@ adopters, or of clusters where there are some, in place of bootstraps.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import polars as pl
 from longwave.models import persistence, rank_blocks
 from longwave.models.adopters import AdopterPanel
 from longwave.models.ranks import MAX_ADOPTERS
+from longwave.pipelines.spread import map_blocks
 from longwave.warehouse import large_ranks
 from longwave.warehouse.large_panels import GROUPS, LargePanel
 
@@ -108,10 +110,12 @@ def of_large(panel: LargePanel, block: int = large_ranks.BLOCK) -> pl.DataFrame:
     buckets = large_ranks.rank(panel, block)
     known = rank_blocks.margins(large_ranks.cells(panel), buckets, GROUPS)
     sums = rank_blocks.Sums.none(GROUPS)
-    for part in large_ranks.by_authority(panel):
-        sums += rank_blocks.by_authority(part, known)
-    for part in large_ranks.by_impact(panel):
-        sums += rank_blocks.by_impact(part, known)
+    for add, blocks in (
+        (rank_blocks.by_authority, large_ranks.by_authority(panel)),
+        (rank_blocks.by_impact, large_ranks.by_impact(panel)),
+    ):
+        for part in map_blocks(partial(add, known=known), blocks, "blocks of ranks"):
+            sums += part
     rows: list[dict[str, Any]] = rank_blocks.rank_rows(sums, known.n) + rank_blocks.survival_rows(sums.states)
     n_early, n_late = large_ranks.present(panel)
     n_top = min(TOP, n_early, n_late)

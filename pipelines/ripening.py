@@ -6,7 +6,7 @@ which series are forecast from which year, and under which names the claims and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +24,7 @@ from longwave.models.forecasts_by_age import (
     OWN_HISTORY,
     Mode,
     answers,
+    at_a_time,
     own_answers,
     questions,
     windows,
@@ -32,6 +33,7 @@ from longwave.models.histories import Histories
 from longwave.models.panels import FixedSample, fixed_sample
 from longwave.models.ripeness import MIN_CLUSTERS, RipenessResult, information_by_age
 from longwave.pipelines.find import N_BOOT, SEED, WITHOUT_LARGEST, Rows
+from longwave.pipelines.spread import map_blocks
 
 TARGET_AGE = 20
 OTHER_TARGETS = (15, 25, 30)
@@ -100,6 +102,10 @@ def forecaster(hold_out: Literal["concept_group", "family"] = "concept_group") -
     return cast("Forecaster", AdoptionForecaster(seed=SEED, hold_out=hold_out))
 
 
+def _fits(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[Any]:
+    return map_blocks(function, things, "fits", at_a_time)
+
+
 # --- information by age
 
 
@@ -122,7 +128,7 @@ def _by_age(
         variants = list(_variants(mode, frames))
         asked = [questions(variant.sample, references) for variant in variants]
         make = partial(forecaster, "family" if mode == HEADLINE else "concept_group")
-        made = {PRIMARY: answers(pl.concat(asked), references, make, mode=mode)}
+        made = {PRIMARY: answers(pl.concat(asked), references, make, mode=mode, over=_fits)}
         own = {name: own_answers(asked[0], references, name) for name in OWN_HISTORY}
         for variant, questioned in zip(variants, asked, strict=True):
             answered = made | own if variant.beside else made
