@@ -75,6 +75,79 @@
     return figure;
   }
 
+  function plain(node) { return node ? node.textContent.replace(/[ \t\r\n]+/g, " ").trim() : ""; }
+
+  function escaped(text) { return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"); }
+
+  /* Lines of about so many characters, as Plotly writes them. */
+  function wrapped(text, width) {
+    var lines = [""];
+    text.split(" ").forEach(function (word) {
+      var line = lines[lines.length - 1];
+      if (line && line.length + 1 + word.length > width) { lines.push(word); } else { lines[lines.length - 1] = line ? line + " " + word : word; }
+    });
+    return lines.map(escaped);
+  }
+
+  /* The key as lines of no points, so that it shows what the page's key shows. */
+  function keyTraces(figure) {
+    return Array.prototype.map.call(figure.querySelectorAll(".key li"), function (entry) {
+      var line = entry.querySelector("line");
+      return {
+        type: "scatter", mode: "lines", x: [null], y: [null], name: escaped(plain(entry)), showlegend: true,
+        line: { color: window.getComputedStyle(line).stroke, width: 2.5, dash: line.getAttribute("stroke-dasharray") || "solid" }
+      };
+    });
+  }
+
+  /* The figure as it leaves the page: with its finding, what is drawn, the key where lines have no labels, and the source. */
+  function picture(figure) {
+    var drawing = prepared(document.getElementById(figure.getAttribute("data-figure")));
+    var layout = drawing.layout;
+    var width = narrow.matches ? 420 : 960;
+    var key = narrow.matches || figure.classList.contains("always") ? keyTraces(figure) : [];
+    var title = wrapped(plain(figure.querySelector("h3")), width / 10.5);
+    var under = wrapped(plain(figure.querySelector(".subtitle")), width / 7);
+    var source = wrapped(plain(figure.querySelector(".whence")), width / 6.4);
+    var letters = key.reduce(function (sum, trace) { return sum + trace.name.length * 7.5 + 60; }, 0);
+    var head = 18 + title.length * 27 + under.length * 17;
+    var keyed = key.length ? 14 + 22 * Math.ceil(letters / (width - 80)) : 0;
+    var margin = Object.assign({ l: 60, r: 40, t: 16, b: 50 }, layout.margin);
+    drawing.data.forEach(function (trace) { trace.showlegend = false; });
+    layout.height += head + keyed + 16 * source.length + 12;
+    layout.width = width;
+    layout.title = {
+      text: title.join("<br>"), font: { size: 18, weight: 600, color: variable("--ink") },
+      subtitle: { text: under.join("<br>"), font: { size: 13, color: variable("--muted") } },
+      x: 0, xref: "container", xanchor: "left", y: 1, yanchor: "top", pad: { t: 16 + 4 * title.length, l: 14 }
+    };
+    layout.showlegend = key.length > 0;
+    layout.legend = { orientation: "h", x: 0, y: 1 - (head + 6) / layout.height, yref: "container", yanchor: "top", bgcolor: "rgba(0,0,0,0)" };
+    layout.annotations = (layout.annotations || []).concat(source.map(function (line, at) {
+      return {
+        text: line, xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "left", yanchor: "top", showarrow: false,
+        xshift: 14 - margin.l, yshift: -margin.b - 2 - 16 * at, font: { size: 12, color: variable("--muted") }
+      };
+    }));
+    layout.margin = Object.assign(margin, { t: margin.t + head + keyed, b: margin.b + 16 * source.length + 12 });
+    layout.paper_bgcolor = layout.plot_bgcolor = variable("--paper");
+    return { data: drawing.data.concat(key), layout: layout, config: configuration() };
+  }
+
+  /* A button that hands over the picture, made when it is asked for. */
+  function offer(figure) {
+    var button = figure.querySelector("[data-png]");
+    if (!button) { return; }
+    button.parentNode.hidden = false;
+    button.addEventListener("click", function () {
+      var drawing = picture(figure);
+      window.Plotly.downloadImage(drawing, {
+        format: "png", scale: 2, width: drawing.layout.width, height: drawing.layout.height,
+        filename: button.getAttribute("data-png")
+      });
+    });
+  }
+
   function configuration() {
     return {
       displaylogo: false,
@@ -95,6 +168,7 @@
     var plot = figure.querySelector(".plot");
     var drawing = prepared(block);
     figure.classList.add("drawn");
+    figure.setAttribute("data-drawn", (narrow.matches ? "narrow " : "wide ") + (dark.matches ? "dark" : "light"));
     plot.hidden = false;
     return window.Plotly.react(plot, drawing.data, drawing.layout, configuration());
   }
@@ -121,5 +195,6 @@
   var again = function () { drawAll(figures); };
   narrow.addEventListener("change", again);
   dark.addEventListener("change", again);
+  figures.forEach(offer);
   drawAll(figures);
 })();
