@@ -1,15 +1,7 @@
-"""The site in a real browser: from disk and over http, light and dark, phone to wide, without JavaScript too.
+"""What the site does in a real browser, on invented content: figures, colours, keys, print, and pages without JavaScript."""
 
-Without a Chromium these tests are skipped; with LONGWAVE_REQUIRE_BROWSER=1 they fail instead.
-"""
-
-import functools
-import http.server
 import importlib.util
 import json
-import os
-import shutil
-import threading
 from pathlib import Path
 
 import pytest
@@ -18,51 +10,22 @@ from longwave.reports.site import PAGES, publish
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-_path = Path(__file__).parents[1] / "unit" / "fake_site.py"
-_spec = importlib.util.spec_from_file_location("fake_site", _path)
-fake_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_site)
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DRAWN = "() => [...document.querySelectorAll('[data-figure]')].every(f => f.querySelector('.plot .scatterlayer'))"
-COUNTS = """() => [...document.querySelectorAll('[data-figure]')].map(f => [
-    f.dataset.figure,
-    f.querySelectorAll('.plot .scatterlayer .trace').length,
-    JSON.parse(document.getElementById(f.dataset.figure).textContent).data.length])"""
+def loaded(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+fake_site = loaded(Path(__file__).parents[1] / "unit" / "fake_site.py")
+watched = loaded(Path(__file__).with_name("watched.py"))
+COUNTS, OVERFLOW, UNFOLD, Watched = watched.COUNTS, watched.OVERFLOW, watched.UNFOLD, watched.Watched
 EVERY = (
     *PAGES,
     *(claim_page(claim["id"]) for claim in fake_site.claims("x")),
     source_page(fake_site.SOURCE),
 )
-OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
-
-
-def _missing(why):
-    if os.environ.get("LONGWAVE_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"{why}, and LONGWAVE_REQUIRE_BROWSER=1")
-    pytest.skip(why)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("playwright is not installed")
-    executable = os.environ.get("LONGWAVE_CHROMIUM") or shutil.which("chromium")
-    if not executable or not Path(executable).exists():
-        _missing("no Chromium found; set LONGWAVE_CHROMIUM")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -79,82 +42,34 @@ def hostile(tmp_path_factory):
     return out
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-
-
-class Watched:
-    """A page with everything that went wrong on it."""
-
-    def __init__(self, browser, root, **options):
-        self.root = root
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.faults = []
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self.faults.append(m.text))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
-        self.page.on("request", self._request)
-        self.page.on("dialog", lambda dialog: (self.faults.append("dialog"), dialog.dismiss()))
-        self.page.on("response", lambda r: r.status >= 400 and self.faults.append(f"{r.status}: {r.url}"))
-
-    def _request(self, request):
-        if not request.url.startswith((self.root, "data:", "blob:")):
-            self.faults.append(f"outside: {request.url}")
-
-    def open(self, name="index.html", drawn=True):
-        self.page.goto(f"{self.root}/{name}", wait_until="load")
-        if drawn:
-            self.page.wait_for_function(DRAWN, timeout=60_000)
-        return self.page
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.close()
-
-
-@pytest.mark.parametrize("way", ["disk", "http"])
-def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site, address, way):
-    with Watched(browser, site.as_uri() if way == "disk" else address) as watched:
-        page = watched.open()
+def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site):
+    with Watched(browser, site.as_uri()) as seen:
+        page = seen.open()
         counts = page.evaluate(COUNTS)
         assert [name for name, *_ in counts] == [f"fig-{block.id}" for block in fake_site.figures()]
         for name, drawn, expected in counts:
             assert drawn == expected > 0, name
         assert not any(svg.is_visible() for svg in page.query_selector_all(".static"))
         for other in EVERY[1:]:
-            watched.open(other, drawn=False)
-        assert watched.faults == []
+            seen.open(other, drawn=False)
+        assert seen.faults == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1024, 1600])
-def test_nothing_overflows(browser, site, width, scheme):
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-    with Watched(browser, site.as_uri(), **options) as watched:
+def test_nothing_overflows_and_nothing_bars_a_reader(browser, site):
+    """Every branch of every template is in this site; the pages of a real run are looked at beside it."""
+    with Watched(browser, site.as_uri(), viewport={"width": 390, "height": 900}, color_scheme="dark") as seen:
         for name in EVERY:
-            page = watched.open(name, drawn=name == "index.html")
-            page.evaluate("() => document.querySelectorAll('details').forEach(d => { d.open = true; })")
+            page = seen.open(name, drawn=name == "index.html")
+            page.evaluate(UNFOLD)
             assert page.evaluate(OVERFLOW) <= 0, name
-        assert watched.faults == []
+            assert seen.violations() == [], name
+        assert seen.faults == []
 
 
 def test_the_page_follows_the_colour_scheme_and_the_width(browser, site):
     ink = "() => getComputedStyle(document.querySelector('#figure-adoption-age .plot .xtick text')).fill"
-    with Watched(browser, site.as_uri(), viewport={"width": 1280, "height": 900}) as watched:
-        page = watched.open()
+    with Watched(browser, site.as_uri(), viewport={"width": 1280, "height": 900}) as seen:
+        page = seen.open()
         before = page.evaluate(ink)
         page.emulate_media(color_scheme="dark")
         page.wait_for_function(f"before => ({ink})() !== before", arg=before)
@@ -164,61 +79,66 @@ def test_the_page_follows_the_colour_scheme_and_the_width(browser, site):
         page.wait_for_function(f"() => ({labels})() === 0")
         assert page.locator("#figure-adoption-age .key").is_visible()
         assert page.evaluate(OVERFLOW) <= 0
-        assert watched.faults == []
+        assert seen.faults == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_without_javascript_claims_and_pictures_are_there(browser, site, width):
     options = {"java_script_enabled": False, "viewport": {"width": width, "height": 900}}
-    with Watched(browser, site.as_uri(), **options) as watched:
-        page = watched.open(drawn=False)
+    with Watched(browser, site.as_uri(), **options) as seen:
+        page = seen.open(drawn=False)
         assert page.locator(".verdict").all_inner_texts() == [c["verdict"].capitalize() for c in fake_site.claims("x")]
         for block in fake_site.figures():
             shown = [s for s in page.query_selector_all(f"#figure-{block.id} .static") if s.is_visible()]
             assert len(shown) == 1
             assert shown[0].bounding_box()["height"] > 150
-        assert watched.faults == []
+        assert not page.get_by_role("button").count()
+        page.locator("#figure-adoption-age summary").click()
+        rows = page.locator("#figure-adoption-age tbody tr")
+        assert rows.count() > len(fake_site.LINES)
+        assert rows.first.is_visible()
+        assert seen.faults == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_figure_of_another_page_is_a_picture_that_leads_there(browser, site, width):
     options = {"java_script_enabled": False, "viewport": {"width": width, "height": 900}}
-    with Watched(browser, site.as_uri(), **options) as watched:
-        page = watched.open("claim-c4a.html", drawn=False)
+    with Watched(browser, site.as_uri(), **options) as seen:
+        page = seen.open("claim-c4a.html", drawn=False)
         image = page.locator(".pictured img")
         image.scroll_into_view_if_needed()
         assert image.bounding_box()["height"] > 150
         page.locator(".pictured figcaption a").click()
         page.wait_for_url("**/claim-c6.html#figure-errors-of-claims")
         assert page.locator("#figure-errors-of-claims").is_visible()
-        assert watched.faults == []
+        assert seen.faults == []
 
 
 def test_a_link_to_a_series_shows_its_values_and_they_lead_to_their_capture(browser, site):
-    with Watched(browser, site.as_uri()) as watched:
-        page = watched.open("claim-c6.html")
+    with Watched(browser, site.as_uri()) as seen:
+        page = seen.open("claim-c6.html")
         page.locator("#figure-errors-of-claims .under a[href*='#series-']").click()
         values = page.locator(f"[id='{series_anchor(fake_site.RADIO)}']")
         values.get_by_text("1922: 2.125").wait_for()
         values.get_by_role("link", name="2022-06-21").click()
         assert page.locator("tr:target").is_visible()
         assert "0123456789abcdef" * 4 in page.locator("tr:target").inner_text()
-        assert watched.faults == []
+        assert seen.faults == []
 
 
 def test_hostile_words_do_nothing(browser, hostile):
-    with Watched(browser, hostile.as_uri()) as watched:
-        page = watched.open()
+    with Watched(browser, hostile.as_uri()) as seen:
+        page = seen.open()
         assert page.locator("h1").inner_text() == fake_site.HOSTILE
         assert page.evaluate("() => document.querySelectorAll('.plot script').length") == 0
         notes = page.locator("#figure-information .plot .annotation-text").all_text_contents()
         assert any(fake_site.HOSTILE in note for note in notes)
-        assert watched.faults == []
+        assert seen.faults == []
 
 
 def test_nothing_offers_to_send_the_figure_away(browser, site):
-    with Watched(browser, site.as_uri()) as watched:
-        page = watched.open()
+    with Watched(browser, site.as_uri()) as seen:
+        page = seen.open()
         page.locator("#figure-adoption-age .plot").hover()
         titles = page.evaluate(
             "() => [...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title || b.ariaLabel || b.title)"
@@ -228,8 +148,8 @@ def test_nothing_offers_to_send_the_figure_away(browser, site):
 
 
 def test_the_keyboard_reaches_the_text(browser, site):
-    with Watched(browser, site.as_uri()) as watched:
-        page = watched.open()
+    with Watched(browser, site.as_uri()) as seen:
+        page = seen.open()
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.activeElement.className") == "skip"
         page.keyboard.press("Enter")
@@ -237,28 +157,59 @@ def test_the_keyboard_reaches_the_text(browser, site):
         assert page.evaluate("() => document.getElementById('main').contains(document.activeElement)")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1024, "light"), (1600, "dark")])
-def test_the_site_of_a_real_run(browser, full_home, width, scheme):
-    """What a user's own run publishes: every figure drawn, nothing asked of anyone, every number in its place."""
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-    with Watched(browser, full_home.site.as_uri(), **options) as watched:
-        page = watched.open()
-        for name, drawn, expected in page.evaluate(COUNTS):
-            assert drawn == expected > 0, name
-        claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
-        assert page.locator(".verdict").all_inner_texts() == [claim["verdict"].capitalize() for claim in claims]
-        assert page.evaluate(OVERFLOW) <= 0
-        pages = {"ripeness.html": 5, "forecasts.html": 4, "claim-c3.html": 2, "curves.html": 5, "revisions.html": 4}
-        for name, figures in pages.items():
-            page = watched.open(name)
-            counts = page.evaluate(COUNTS)
-            assert len(counts) >= figures
-            for figure, drawn, expected in counts:
-                assert drawn == expected > 0, figure
-            assert page.evaluate(OVERFLOW) <= 0, name
-        beside = ["claims.html", "sources.html", "methods.html", *(claim_page(claim["id"]) for claim in claims)]
-        sources = sorted(path.name for path in full_home.site.glob("source-*.html"))
-        for other in [*beside, *(sources if width == 390 else ())]:
-            page = watched.open(other, drawn=False)
-            assert page.evaluate(OVERFLOW) <= 0, other
-        assert watched.faults == []
+def test_the_keyboard_works_the_controls(browser, site):
+    with Watched(browser, site.as_uri()) as seen:
+        page = seen.open("claim-c6.html")
+        focus = "() => { const e = document.activeElement; return [e.tagName, getComputedStyle(e).outlineStyle]; }"
+        page.locator("#figure-errors-of-claims .under a[href$='.csv']").first.focus()
+        reached = []
+        for _ in range(4):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate(focus))
+        assert [tag for tag, _ in reached] == ["A", "BUTTON", "A", "SUMMARY"]
+        assert {outline for _, outline in reached} == {"solid"}
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        table = page.locator("#figure-errors-of-claims .scroll")
+        assert table.is_visible()
+        assert table.evaluate("e => e === document.activeElement")
+        assert seen.faults == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_figure_is_handed_over_as_a_picture_with_its_finding_and_its_source(browser, site, width):
+    with Watched(browser, site.as_uri(), viewport={"width": width, "height": 900}) as seen:
+        page = seen.open()
+        # What is drawn for the picture is looked at where Plotly is given it.
+        page.evaluate(
+            "() => { const made = Plotly.downloadImage; Plotly.downloadImage = (figure, options) => {"
+            " window.handed = JSON.stringify(figure); return made(figure, options); }; }"
+        )
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name="picture (PNG)").first.click()
+        assert waiting.value.suggested_filename == "adoption-age.png"
+        image = Path(waiting.value.path()).read_bytes()
+        handed = json.loads(page.evaluate("() => window.handed"))
+        assert image[:8] == b"\x89PNG\r\n\x1a\n"
+        assert int.from_bytes(image[16:20]) == 2 * handed["layout"]["width"] == 2 * (960 if width == 1280 else 420)
+        written = " ".join([handed["layout"]["title"]["text"], *(n["text"] for n in handed["layout"]["annotations"])])
+        written = written.replace("<br>", " ")
+        assert page.locator("#figure-adoption-age h3").inner_text() in written
+        assert "Household technologies (invented)" in written
+        # Where lines have no labels of their own, the key goes with them.
+        keyed = [trace["name"] for trace in handed["data"] if trace.get("showlegend")]
+        assert len(keyed) == (0 if width == 1280 else len(fake_site.LINES))
+        assert seen.faults == []
+
+
+def test_on_paper_pictures_stand_for_figures_and_ink_is_dark(browser, site):
+    with Watched(browser, site.as_uri(), viewport={"width": 390, "height": 900}, color_scheme="dark") as seen:
+        page = seen.open()
+        page.emulate_media(media="print", color_scheme="dark")
+        figure = page.locator("#figure-adoption-age")
+        assert figure.locator(".static.wide").is_visible()
+        for gone in (".plot", ".static.narrow", "details", "button"):
+            assert not figure.locator(gone).first.is_visible(), gone
+        assert not page.locator(".top nav").is_visible()
+        assert page.locator(".verdict").first.is_visible()
+        assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 251)"

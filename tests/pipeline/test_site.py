@@ -1,11 +1,13 @@
 """The site of a real run: a page a claim and a source, every link answered, light enough, each number led to its bytes."""
 
 import gzip
+import itertools
 import json
 import re
 from html import unescape
 from urllib.parse import unquote, urldefrag
 
+import html5lib
 import pytest
 from longwave.models.claims import load_registry
 from longwave.reports import places
@@ -15,6 +17,9 @@ FRONT = 300_000
 PAGE_GZIPPED = 2_500_000
 SITE = 30_000_000
 LINK = re.compile(r'<a\s[^>]*?href="([^"]*)"|<(?:img|link|script|source)\s[^>]*?(?:src|href|srcset)="([^"]*)"')
+BROUGHT = re.compile(r'<(?:img|script|source|link rel="stylesheet")\s[^>]*?(?:src|href|srcset)="([^"]*)"')
+# A list of thousands is the same few lines again and again; its first fifty stand for the rest.
+REPEATED = (r'<li id="series-[^"]*">[^<]*</li>\n', r'<details class="series"><summary>.*?</details>\n')
 ANCHOR = re.compile(r'\sid="([^"]*)"')
 
 
@@ -56,6 +61,21 @@ def test_every_link_within_the_site_is_answered(full_home, pages, links):
     assert sum(len(own) for own in links.values()) > 1000
 
 
+def thinned(text):
+    for repeated in REPEATED:
+        count = itertools.count()
+        text = re.sub(repeated, lambda m, count=count: m.group() if next(count) < 50 else "", text, flags=re.S)
+    return text
+
+
+def test_every_page_is_html_that_a_strict_parser_takes(pages):
+    for page, text in pages.items():
+        try:
+            html5lib.HTMLParser(strict=True).parse(thinned(text))
+        except html5lib.html5parser.ParseError as error:
+            pytest.fail(f"{page}: {error}")
+
+
 def test_ids_are_unique_on_every_page(pages):
     repeated = {page: len(ids) - len(set(ids)) for page, ids in ((p, ANCHOR.findall(t)) for p, t in pages.items())}
     assert {page: n for page, n in repeated.items() if n} == {}
@@ -63,7 +83,17 @@ def test_ids_are_unique_on_every_page(pages):
 
 def test_the_front_page_and_every_other_are_light(full_home, pages):
     assert len(pages["index.html"].encode()) < FRONT
-    heavy = {page: len(gzip.compress(text.encode(), 6)) for page, text in pages.items()}
+    packed = {}
+
+    def gzipped(name):
+        if name not in packed:
+            packed[name] = len(gzip.compress((full_home.site / name).read_bytes(), 6))
+        return packed[name]
+
+    # In all: the page, its scripts, its style and its pictures.
+    brought = {page: {page, *(unescape(name) for name in BROUGHT.findall(text))} for page, text in pages.items()}
+    assert {"plotly.min.js", "site.js", "site.css"} < brought["index.html"]
+    heavy = {page: sum(gzipped(name) for name in names if ":" not in name) for page, names in brought.items()}
     assert {page: size for page, size in heavy.items() if size >= PAGE_GZIPPED} == {}
     files = [path for path in full_home.site.rglob("*") if path.is_file()]
     data = full_home.site / "data"
