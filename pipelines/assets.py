@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
-from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
+from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys, told
 from longwave.pipelines.automation import policy_of
 from longwave.pipelines.claim_names import (
     ACCOUNTS,
@@ -36,7 +37,7 @@ from longwave.pipelines.progress import step_done
 from longwave.pipelines.publish import release_of, write_report
 from longwave.pipelines.refresh import SourceOutcome, of_one_source, refresh_source
 from longwave.pipelines.sources import SOURCES, SourceSpec
-from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, step_key
+from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse import results
 from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
@@ -68,7 +69,7 @@ def world(house: House) -> dg.MaterializeResult[None]:
     rows = {name: load_fact(name).height for name in FACT_TABLES}
     table = pl.DataFrame({"table": list(rows), "rows": list(rows.values())})
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": sum(rows.values()), "changed": changed, "tables": preview(table, 20)}
+        metadata=told(sum(rows.values()), changed=changed, vintage=None, digest=key, tables=preview(table, 20))
     )
 
 
@@ -138,14 +139,15 @@ def _accepted(key: dg.AssetKey, outcome: SourceOutcome, observed: Observed) -> d
 
 
 def _source_metadata(outcome: SourceOutcome, observed: Observed, table: pl.DataFrame) -> dict[str, Any]:
-    return {
-        "dagster/row_count": int(table["rows"].sum()),
-        "changed": observed.changed,
-        "vintages": table.height,
-        "newest vintage": str(table["vintage"].max()) if table.height else "none",
-        "captures": preview(table, 20),
-        "outcome": asdict(outcome),
-    }
+    return told(
+        int(table["rows"].sum()),
+        changed=observed.changed,
+        vintage=table["vintage"].max(),
+        digest=frame_digest(table) if table.height else "",
+        vintages=table.height,
+        captures=preview(table, 20),
+        outcome=asdict(outcome),
+    )
 
 
 SOURCE_ASSETS = [_source_asset(spec) for spec in SOURCES.values()]
@@ -193,7 +195,13 @@ def claims(house: House) -> dg.MaterializeResult[None]:
         changed = record_verdicts(warehouse, entries, newest)
     table = pl.DataFrame([{"claim": e["id"], "verdict": e["verdict"], "decided on": e["decided_on"]} for e in entries])
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": len(entries), "changed": changed, "verdicts": preview(table, 20)}
+        metadata=told(
+            len(entries),
+            changed=changed,
+            vintage=newest,
+            digest=digest_of(json.dumps(entries)),
+            verdicts=preview(table, 20),
+        )
     )
 
 
@@ -217,21 +225,28 @@ def site(house: House) -> Iterator[dg.MaterializeResult[None]]:
             "sources": digest_of(json.dumps(catalogue(con), default=str)),
             "templates": folder_digest(resources.files("longwave.reports"), ""),
         }
-        key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release_of(con)))
+        release = release_of(con)
+        key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release))
     if released == key and (house.site / "index.html").is_file():
         return
     files = write_report(house.home, house.site)
     with Warehouse(house.home) as warehouse:
         warehouse.record_step("site", key, key)
-    yield dg.MaterializeResult(metadata=_site_metadata(house, files))
+    yield dg.MaterializeResult(metadata=_site_metadata(house, files, release["newest_vintage"], key))
 
 
-def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
-    return {
-        "dagster/row_count": len(files),
-        "path": dg.MetadataValue.path(str(house.site / "index.html")),
-        "bytes": sum(path.stat().st_size for path in files),
-    }
+def _site_metadata(house: House, files: list[Path], vintage: str, key: str) -> Mapping[str, Any]:
+    sizes = {str(path.relative_to(house.site)): path.stat().st_size for path in files}
+    table = pl.DataFrame({"file": list(sizes), "bytes": list(sizes.values())}).sort("bytes", "file", descending=True)
+    return told(
+        len(files),
+        changed=True,
+        vintage=vintage,
+        digest=key,
+        path=dg.MetadataValue.path(str(house.site / "index.html")),
+        bytes=sum(sizes.values()),
+        files=preview(table, 20),
+    )
 
 
 ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

@@ -5,7 +5,6 @@ Registered on the one command line (`longwave.pipelines.cli`), whose contract th
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -53,9 +52,9 @@ def ui(
     """The Dagster UI on 127.0.0.1.
 
     It shows every source, finding and claim as an asset, with its rows, vintages and checks, and every run, whoever
-    started it. Runs until Ctrl-C.
+    started it. The site is served on the next port, and each asset leads to its page there. Runs until Ctrl-C.
     """
-    from longwave.pipelines.engine import prepare_dagster
+    from longwave.pipelines.serving import serve_ui
 
     if host not in _LOOPBACK:
         if not open_to_network:
@@ -68,6 +67,4 @@ def ui(
             f"longwave: the UI is open to whoever reaches {host}:{port}; it has no login, and shows and starts every run\n"
         )
         sys.stderr.flush()
-    prepare_dagster(Settings().house().prepare())
-    command = ["-m", "dagster", "dev", "-m", "longwave.pipelines.definitions", "-h", host, "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
+    raise typer.Exit(max(serve_ui(host, port), 0))

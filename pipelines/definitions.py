@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
+from longwave.pipelines.asset_looks import dressed
 from longwave.pipelines.assets import ALL_ASSETS
 from longwave.pipelines.automation import on_changed_captures, schedule_status, sources_fresh
 from longwave.pipelines.house import House
@@ -10,25 +13,39 @@ from longwave.pipelines.logs import LINES, console
 from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.sources._spec import CYCLES
 
+
+def _settings(*, live: bool) -> dict[str, Any]:
+    """Every setting of the house, so that the launchpad shows what can be set and to what it is set; and the log's lines."""
+    house = {"as_of": "", "live": live, "from_archive": "", "per_year": False}
+    return {"resources": {"house": {"config": house}}, **LINES}
+
+
 RUN_JOB = dg.define_asset_job(
     "run",
     selection=dg.AssetSelection.all(),
     executor_def=dg.in_process_executor,
-    config=LINES,
+    config=_settings(live=False),
     description="The main job: observe every source, find, decide the claims, publish. What is unchanged is not done again.",
 )
 REFRESH_JOB = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.groups("world", "sources"),
     executor_def=dg.in_process_executor,
-    config={"resources": {"house": {"config": {"live": True}}}, **LINES},
+    config=_settings(live=True),
     description="Ask every source that can be asked, archive what it answers, and observe it. Finds and publishes nothing.",
+)
+REBUILD_JOB = dg.define_asset_job(
+    "rebuild_findings",
+    selection=dg.AssetSelection.groups("findings", "claims", "publish"),
+    executor_def=dg.in_process_executor,
+    config=_settings(live=False),
+    description="Find anew from the figures held, decide the claims, publish. Asks no source; unchanged steps are kept.",
 )
 PUBLISH_JOB = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.groups("claims", "publish"),
     executor_def=dg.in_process_executor,
-    config=LINES,
+    config=_settings(live=False),
     description="Decide the claims anew and publish the site from the findings that stand.",
 )
 MONTHLY = dg.ScheduleDefinition(
@@ -53,7 +70,7 @@ def _refresh_schedule(cycle: str) -> dg.ScheduleDefinition:
         f"refresh_{cycle}",
         selection=dg.AssetSelection.assets(*[dg.AssetKey(["sources", source]) for source in sources]),
         executor_def=dg.in_process_executor,
-        config={"resources": {"house": {"config": {"live": True}}}, **LINES},
+        config=_settings(live=True),
         description=f"Ask the {len(sources)} sources that are asked {cycle}.",
     )
     return dg.ScheduleDefinition(
@@ -70,9 +87,9 @@ def _refresh_schedule(cycle: str) -> dg.ScheduleDefinition:
 def defs() -> dg.Definitions:
     """The code location."""
     return dg.Definitions(
-        assets=ALL_ASSETS,
+        assets=dressed(ALL_ASSETS),
         asset_checks=[sources_fresh],
-        jobs=[RUN_JOB, REFRESH_JOB, PUBLISH_JOB],
+        jobs=[RUN_JOB, REFRESH_JOB, REBUILD_JOB, PUBLISH_JOB],
         schedules=[MONTHLY, *_refresh_schedules()],
         sensors=[on_changed_captures(RUN_JOB)],
         loggers={"console": console},

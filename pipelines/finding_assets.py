@@ -13,7 +13,7 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 from longwave.pipelines import find, find_authority, find_claims, find_held_aside, find_impact, find_presence
 from longwave.pipelines.adopter_panels import panel_of
-from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
+from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys, told
 from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
 from longwave.pipelines.claim_names import ACCOUNTS_SOURCES, JOURNALS, NEWSPAPERS, PRESENCE_SOURCES, SPEED_PANEL
 from longwave.pipelines.closeness import layers
@@ -69,16 +69,16 @@ def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: 
 
 def _result(warehouse: Warehouse, step: str, changed: bool) -> dg.MaterializeResult[None]:
     columns = ["subject", "measure", "mode", "k", "horizon", "estimate", "lo", "hi", "n"]
-    findings = (
-        results.findings(warehouse.con, step).select(columns).with_columns(pl.col("estimate", "lo", "hi").round(3))
-    )
+    found, points = results.findings(warehouse.con, step), results.curve_points(warehouse.con, step)
+    shown = found.select(columns).with_columns(pl.col("estimate", "lo", "hi").round(3))
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": findings.height + results.curve_points(warehouse.con, step).height,
-            "changed": changed,
-            "digest": (warehouse.step_key(step) or "")[:16],
-            "findings": preview(findings, 12),
-        }
+        metadata=told(
+            found.height + points.height,
+            changed=changed,
+            vintage=pl.concat([found["vintage"], points["vintage"]]).max(),
+            digest=warehouse.step_key(step) or "",
+            findings=preview(shown, 12),
+        )
     )
 
 
@@ -157,7 +157,7 @@ def curve_fits(house: House) -> dg.MaterializeResult[None]:
         counted = results.fit_statuses(warehouse.con)
     rows = int(counted["fits"].sum())
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": rows, "changed": changed, "statuses": preview(counted, 40)}
+        metadata=told(rows, changed=changed, vintage=vintage, digest=key, statuses=preview(counted, 40))
     )
 
 

@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     """What the environment sets.
 
     LONGWAVE_HOME: the folder of all state. LONGWAVE_WAIT: seconds to wait for another run. LONGWAVE_FOUNDING: founding
-    facts other than the embedded ones.
+    facts other than the embedded ones. LONGWAVE_SITE_URL: where the site is served, for links from the UI to its pages;
+    `longwave ui` sets it.
 
     LONGWAVE_CONTACT: a mail address or web page at which a publisher reaches whoever runs this; it stands in every
     request. LONGWAVE_MIRROR: http://127.0.0.1:PORT, asked instead of the publishers, each under its own host's name.
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home)
     wait: float = 60.0
     founding: Path = Field(default_factory=founding_folder)
+    site_url: str = ""
     contact: str = ""
     # Before `mirror`, whose check needs it.
     mirror_hosts: Annotated[tuple[str, ...], NoDecode] = ()

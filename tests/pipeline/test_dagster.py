@@ -1,5 +1,7 @@
 """What Dagster sees: a clean code location, described assets, few checks, and what the last run left in its log."""
 
+import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -8,9 +10,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from longwave.pipelines import sources
+from longwave.pipelines.asset_looks import dressed, page_of
 from longwave.pipelines.assets import ALL_ASSETS
 from longwave.pipelines.definitions import defs
 from longwave.pipelines.finding_assets import FINDING_ASSETS
+from longwave.pipelines.house import House
 from longwave.pipelines.sources import SOURCES
 
 MODULE = "longwave.pipelines.definitions"
@@ -71,6 +76,53 @@ def test_every_asset_is_described(specs):
         assert spec.kinds, spec.key
 
 
+def test_every_asset_says_what_its_code_says_and_leads_to_its_columns_its_code_and_its_page(specs, full_home):
+    pages = {path.name for path in full_home.site.glob("*.html")}
+    written = {asset.key: asset.op.compute_fn.decorated_fn.__doc__ for asset in ALL_ASSETS}
+    for spec in specs:
+        said = sources_module(spec.key.path[-1]).__doc__ if spec.group_name == "sources" else written[spec.key]
+        assert inspect.cleandoc(said) in spec.description, spec.key
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert columns, spec.key
+        assert all(column.description for column in columns) or spec.group_name == "world", spec.key
+        for place in spec.metadata["dagster/code_references"].code_references:
+            assert Path(place.file_path).is_file(), spec.key
+            assert place.line_number >= 1
+        assert Path(spec.metadata["page"].path).name in pages, spec.key
+        assert page_of(spec.key).partition("#")[0] == Path(spec.metadata["page"].path).name
+
+
+def sources_module(source):
+    return next(m for m in vars(sources).values() if source in [s.source for s in getattr(m, "SPECS", ())])
+
+
+def test_assets_are_found_by_medium_and_by_source(specs):
+    tags = {spec.key.to_user_string(): set(spec.tags) for spec in specs}
+    for source, spec in SOURCES.items():
+        media = {f"medium/{m.medium.replace(' ', '_')}" for m in spec.measures if m.medium != "covariate"}
+        assert {f"source/{source}", *media} <= tags[f"sources/{source}"]
+    assert {"source/hccta", "medium/radio", "medium/internet"} <= tags["findings/persistence"]
+    # What rests on every source is not found by one.
+    assert not any(tag.startswith("source/") for tag in tags["findings/revisions"])
+
+
+def test_where_the_site_is_served_a_page_is_a_link(monkeypatch):
+    monkeypatch.setenv("LONGWAVE_SITE_URL", "http://127.0.0.1:3001/")
+    (world, *_) = dressed(ALL_ASSETS)
+    assert world.specs_by_key[world.key].metadata["page"].url == "http://127.0.0.1:3001/sources.html#launch-years"
+
+
+def test_jobs_ask_for_nothing_and_show_every_setting(definitions):
+    jobs = {job.name: job for job in definitions.jobs}
+    assert set(jobs) == {"run", "refresh", "rebuild_findings", "publish"}
+    for name, job in jobs.items():
+        settings = definitions.resolve_job_def(name).run_config["resources"]["house"]["config"]
+        assert set(settings) == set(House.model_fields) - {"version"}, name
+        assert {k: v for k, v in settings.items() if v} == ({"live": True} if name == "refresh" else {}), name
+        assert len(job.description.split()) > 8
+    assert all(field.description for field in House.model_fields.values())
+
+
 def test_every_source_has_its_asset_and_one_check_that_stops_no_other(definitions, specs):
     """A founding fact that is refused fails its step; an answer that is refused leaves yesterday's figures, and they go on."""
     assert {spec.key.path[-1] for spec in specs if spec.group_name == "sources"} == set(SOURCES)
@@ -129,8 +181,13 @@ def test_the_last_materialisations_say_how_many_rows(instance, specs, query, ful
         assert event is not None, spec.key
         metadata = event.asset_materialization.metadata
         counts[spec.key.to_user_string()] = metadata["dagster/row_count"].value
+        assert 0 <= metadata["seconds"].value < 1000, spec.key
+        assert re.fullmatch("[0-9a-f]{16}|none", metadata["digest"].value), spec.key
+        assert re.fullmatch(r"\d{4}-\d{2}-\d{2}|none", metadata["newest vintage"].value), spec.key
+        dated = counts[spec.key.to_user_string()] and spec.group_name != "world"
+        assert (metadata["newest vintage"].value != "none") == bool(dated), spec.key
         tables = [value for value in metadata.values() if isinstance(value, dg.MarkdownMetadataValue)]
-        assert tables or spec.key == SITE, spec.key
+        assert tables, spec.key
     rows = query(full_home.home, "select source, sum(n_rows)::integer n from captures group by 1")
     # A source that was never asked holds nothing yet.
     assert {asset for asset, count in counts.items() if not count} == {
