@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import polars as pl
@@ -106,6 +105,27 @@ def _fits(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[
     return map_blocks(function, things, "fits", at_a_time)
 
 
+class _Remembering:
+    """A forecaster whose medium is new, fitted once a process to the same references: more than one study asks for it."""
+
+    kept: ClassVar[dict[str, Forecaster]] = {}
+    most: ClassVar[int] = 8
+
+    def fit(self, references: Histories) -> Forecaster:
+        """The fitted forecaster, made now or kept; of more than ``most`` the oldest is dropped."""
+        key = references.digest()
+        fitted = self.kept.get(key) or forecaster("family").fit(references)
+        self.kept[key] = fitted
+        for oldest in list(self.kept)[: -self.most]:
+            self.kept.pop(oldest, None)
+        return fitted
+
+
+def of_new_media() -> Forecaster:
+    """One that has learnt nothing yet, for media that are to be new; what it learns is kept for the next study that asks."""
+    return cast("Forecaster", _Remembering())
+
+
 # --- information by age
 
 
@@ -127,7 +147,7 @@ def _by_age(
     for mode in MODES:
         variants = list(_variants(mode, frames))
         asked = [questions(variant.sample, references) for variant in variants]
-        make = partial(forecaster, "family" if mode == HEADLINE else "concept_group")
+        make = of_new_media if mode == HEADLINE else forecaster
         made = {PRIMARY: answers(pl.concat(asked), references, make, mode=mode, over=_fits)}
         own = {name: own_answers(asked[0], references, name) for name in OWN_HISTORY}
         for variant, questioned in zip(variants, asked, strict=True):

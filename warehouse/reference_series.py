@@ -10,6 +10,8 @@ Concepts whose figures follow from one another are one group, too: `facts/concep
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import polars as pl
 from longwave.warehouse.panels import PANELS, Panel, launches_of, panel_levels
@@ -28,6 +30,7 @@ REFERENCE_PANELS: dict[str, Panel] = {
     ),
 }
 SHARE_CEILING = 100.0
+WORLD = "WLD"
 
 
 def reference_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -53,6 +56,16 @@ def reference_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     if not parts:
         raise ValueError("no panel has an observation at this date")
     return pl.concat(parts).sort("series", "year")
+
+
+def world_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The same of the whole world, where a series of record has it; nothing learns from these, the countries are in them."""
+    parts = []
+    for name, panel in PANELS.items():
+        frame = panel_levels(con, replace(panel, adopters=f"o.place = '{WORLD}'"))
+        if not frame.is_empty():
+            parts.append(_described(frame, name, launches_of(con, frame)))
+    return pl.concat(parts).sort("series", "year") if parts else pl.DataFrame()
 
 
 def _described(frame: pl.DataFrame, panel: str, launches: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pytest
+from longwave.models.histories import Histories
 from longwave.models.panels import ADOPTION_COLUMNS
 from longwave.pipelines import ripening
 from longwave.pipelines.blocks_fans import ripeness_clock
@@ -226,3 +227,38 @@ def test_the_title_follows_from_the_last_year_seen_within_ten(happened, said):
     assert said in fans.then_and_after(frame).layout.title.text
     with pytest.raises(ValueError, match="no rows"):
         fans.ahead(frame.clear(), title="")
+
+
+def test_a_fit_for_new_media_is_made_once_for_the_same_references(monkeypatch):
+    made = []
+
+    class Counted:
+        def fit(self, references):
+            made.append(len(references))
+            return self
+
+    monkeypatch.setattr(ripening, "forecaster", lambda hold_out: Counted())
+    monkeypatch.setattr(ripening._Remembering, "kept", {})
+    rows = [(f"s{i}", f"g{i}", "m", "f", "USA", "p", "share", 100.0, 1900, 1900 + i, 1.0) for i in range(12)]
+    names = (
+        "series",
+        "concept_group",
+        "medium",
+        "family",
+        "place",
+        "panel",
+        "unit_class",
+        "ceiling",
+        "launch",
+        "year",
+        "value",
+    )
+    whole = Histories.from_frame(pl.DataFrame(rows, schema=names, orient="row"))
+    first = ripening.of_new_media().fit(whole)
+    assert ripening.of_new_media().fit(whole) is first
+    for n in range(1, 10):
+        assert ripening.of_new_media().fit(whole.take(range(n))) is not first
+    assert made == [12, *range(1, 10)]
+    # Few are kept: the first of so many is made again.
+    assert ripening.of_new_media().fit(whole) is not first
+    assert len(ripening._Remembering.kept) == ripening._Remembering.most
