@@ -66,6 +66,9 @@ def _folded_and_listed(series: list[dict[str, Any]]) -> dict[str, list[dict[str,
     """Part the series of a measure: each folded by itself, or, where they are many, those of one value under its capture."""
     if len(series) <= MANY:
         return {"series": series, "listed": []}
+    if len({own["code"] for own in series}) == 1:
+        # The same place behind thousands of names tells nothing of any.
+        series = [{**own, "code": None} for own in series]
     listed: dict[str, dict[str, Any]] = {}
     for own in series:
         if own["n"] == 1:

@@ -36,13 +36,15 @@ def source_page(source: str) -> str:
 
 
 def series_anchor(series: str) -> str:
-    """Return the place of a series on its source's page."""
-    return f"series-{anchor(series)}"
+    """Return the place of a series (source/measure/adopter key) on its source's page, which needs no name of the source."""
+    source, _, rest = series.partition("/")
+    return f"series-{anchor(rest or source)}"
 
 
 def capture_anchor(capture: str) -> str:
-    """Return the place of a capture on its source's page."""
-    return f"capture-{anchor(capture)}"
+    """Return the place of a capture (source@vintage#digest) on its source's page, which needs no name of the source."""
+    source, _, rest = capture.partition("@")
+    return f"capture-{anchor((rest or source).replace('#', '-'))}"
 
 
 def figure_anchor(figure: str) -> str:
@@ -53,3 +55,13 @@ def figure_anchor(figure: str) -> str:
 def picture(figure: str, form: str = "wide") -> str:
     """Return the file of a figure's static picture; ``form``: wide or narrow."""
     return f"pictures/{figure}.svg" if form == "wide" else f"pictures/{figure}-{form}.svg"
+
+
+def medium_page(medium: str) -> str:
+    """Return the file of a medium's own page."""
+    return f"medium-{anchor(medium).lower()}.html"
+
+
+def hindsight_file(medium: str, key: str) -> str:
+    """Return the file that hands over the forecasts in hindsight of one series of a medium."""
+    return f"hindsight/{anchor(medium).lower()}-{anchor(key)}.js"
