@@ -53,6 +53,11 @@ def on_calendar(frame: pl.DataFrame, *, title: str | None = None, subtitle: str 
     return _draw(lines, "year", finding, subtitle or _subtitle(lines, "by year"))
 
 
+def half_sentence(frame: pl.DataFrame, x: str) -> str:
+    """Say when each medium of a frame had reached half; ``x``: year or age."""
+    return _half_sentence(_lines(frame.filter(pl.col(x).is_not_null()), x), x)
+
+
 def _lines(frame: pl.DataFrame, x: str) -> list[_Line]:
     """Part a frame into lines, in the order in which they first occur."""
     base.require(frame, COLUMNS, "adoption")
