@@ -12,6 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
+from longwave.reports import media
 from longwave.reports.places import REGISTER, claim_page, source_page
 
 Row = Mapping[str, Any]
@@ -26,6 +27,7 @@ VERDICTS = (
 )
 PAGES = {
     "index.html": "Findings",
+    "media.html": "Media",
     "ripeness.html": "Ripeness",
     "forecasts.html": "Forecasts",
     "claims.html": "Claims",
@@ -89,7 +91,7 @@ class FigureBlock:
     ``unit`` is the unit of the values, ``n`` what they rest on, in words ("14 countries", "n = 31 series").
     ``line_columns`` name the columns that tell one line from another; guessed when empty.
 
-    ``page`` is the file on which it stands in full, one of ``PAGES``; ``claims`` are the claims whose evidence it is.
+    ``page`` is the file on which it stands in full, of ``PAGES`` or a medium's; ``claims`` are the claims whose evidence it is.
     A figure of ``claims.html`` that names claims stands on the page of the first of them (``page_of``). On the page
     of every other claim that it names stands its static picture, which leads to it. So it is in full in one place.
 
@@ -151,6 +153,8 @@ class SiteContent:
     ``target`` (the age whose level is to be known), ``known`` (the information on it at that age, or None), ``interval``,
     ``level``, ``note``, ``readable`` (from when it can be read, in words).
 
+    ``media``: a page each; a figure stands on the page of a medium by its ``page``.
+
     ``release``: ``version``, ``newest_vintage``, ``inputs_digest``, ``how_to_reproduce`` (commands, as text).
     ``methods``: pairs (heading, paragraphs), plain text.
     """
@@ -165,6 +169,7 @@ class SiteContent:
     excluded: Sequence[Row] = ()
     methods: Sequence[tuple[str, Sequence[str]]] = field(default=())
     clock: Sequence[Row] = ()
+    media: Sequence[media.Medium] = ()
     evidence: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(EVIDENCE, pl.String)))
 
 
@@ -184,6 +189,7 @@ def check(content: SiteContent) -> None:
             *_source_faults(content),
             *_figure_faults(content),
             *_evidence_faults(content),
+            *_media_faults(content),
         ]
     if faults:
         raise ContentError("the site was not written:\n  " + "\n  ".join(faults))
@@ -223,11 +229,12 @@ def _figure_faults(content: SiteContent) -> list[str]:
     known = {str(source["source"]) for source in content.sources}
     closed = _closed(content)
     claims = {str(claim["id"]) for claim in content.claims}
+    pages = [*PAGES, *(medium.page for medium in content.media)]
     for block in content.figures:
         if not _IDENTIFIER.fullmatch(block.id):
             faults.append(f"figure {block.id!r}: an id is lower-case letters, digits, '-' and '_'")
-        if block.page not in PAGES:
-            faults.append(f"figure {block.id}: there is no page {block.page}; the pages are {', '.join(PAGES)}")
+        if block.page not in pages:
+            faults.append(f"figure {block.id}: there is no page {block.page}; the pages are {', '.join(pages)}")
         unknown = sorted(set(block.source_ids) - known)
         if unknown:
             faults.append(f"figure {block.id}: sources {unknown} are not among the site's sources")
@@ -240,6 +247,14 @@ def _figure_faults(content: SiteContent) -> list[str]:
         if barred:
             faults.append(f"figure {block.id}: rows of {barred} may not be passed on; leave them out")
     return faults
+
+
+def _media_faults(content: SiteContent) -> list[str]:
+    """What a medium's page names and the site has not."""
+    claims, sources = (
+        [str(row[name]) for row in rows] for rows, name in ((content.claims, "id"), (content.sources, "source"))
+    )
+    return media.faults(content.media, [block.id for block in content.figures], claims, sources, _closed(content))
 
 
 def _evidence_faults(content: SiteContent) -> list[str]:

@@ -1,8 +1,8 @@
-"""Which page shows what: the fixed pages, one for every claim, one for every source.
+"""Which page shows what: the fixed pages, one for every claim, one for every source, one for every medium.
 
 A figure stands in full on one page (`content.page_of`); on the page of every other claim whose evidence it is stands its
 static picture, which leads there. Navigation names the fixed pages; a claim's page is found under Claims, a source's
-under Sources.
+under Sources, a medium's under Media.
 
 Belongs here: what a template is given. Not here: words (`wording.py`, `evidence.py`), files (`site.py`).
 """
@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from longwave.reports import evidence, palette, places, wording
+from longwave.reports import evidence, media, palette, places, wording
 from longwave.reports.content import PAGES, FigureBlock, SiteContent, page_of
 
 Views = Mapping[str, Mapping[str, Any]]
@@ -39,6 +39,7 @@ def render(content: SiteContent, views: Views) -> dict[str, str]:
         **_fixed(environment, content, views, shared),
         **_of_claims(environment, content, views, shared),
         **_of_sources(environment, content, views, shared),
+        **_of_media(environment, content, views, shared),
     }
 
 
@@ -66,6 +67,7 @@ def _shared(content: SiteContent) -> dict[str, Any]:
         "capture_pages": captures,
         "lede": [part.strip() for part in content.lede.split("\n\n") if part.strip()],
         "claims": [wording.claim_view(claim, captures) for claim in content.claims],
+        "media": [{"title": medium.title, "page": medium.page} for medium in content.media],
         "clock": [wording.clock_view(medium) for medium in content.clock],
     }
 
@@ -74,9 +76,17 @@ def _fixed(
     environment: jinja2.Environment, content: SiteContent, views: Views, shared: Mapping[str, Any]
 ) -> dict[str, str]:
     """Return the pages that are always there."""
+    introduced = [
+        {**media.introduction(medium), "picture": views.get(medium.explored or "")} for medium in content.media
+    ]
     return {
         page: environment.get_template(f"{page}.j2").render(
-            shared, page=page, under=page, page_title=title, sections=_sections(content.figures, views, page)
+            shared,
+            page=page,
+            under=page,
+            page_title=title,
+            sections=_sections(content.figures, views, page),
+            introduced=introduced,
         )
         for page, title in PAGES.items()
     }
@@ -124,6 +134,25 @@ def _of_sources(
             measures=evidence.measures(content.evidence, str(source["source"]), vintages),
         )
     return made
+
+
+def _of_media(
+    environment: jinja2.Environment, content: SiteContent, views: Views, shared: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return each medium's page: its figures, the slider over its past, the table beside it, what it rests on."""
+    template = environment.get_template("medium.html.j2")
+    claims = {str(claim["id"]): claim for claim in shared["claims"]}
+    return {
+        medium.page: template.render(
+            shared,
+            page=medium.page,
+            under="media.html",
+            page_title=medium.title,
+            medium=media.view(medium, claims),
+            sections=_sections(content.figures, views, medium.page),
+        )
+        for medium in content.media
+    }
 
 
 def _sections(figures: Sequence[FigureBlock], views: Views, page: str) -> list[tuple[str, list[Mapping[str, Any]]]]:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from longwave.reports import palette, places, svg, wording
+from longwave.reports import media, palette, places, svg, wording
 from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check, page_of
 from longwave.reports.feed import atom
 from longwave.reports.figures import base
@@ -43,6 +43,8 @@ def publish(content: SiteContent, out: Path) -> list[Path]:
         places.FEED: atom(content.claims, content.question, str(content.release["newest_vintage"])),
         "site.css": palette.style_tokens() + _static("site.css"),
         "site.js": _static("site.js"),
+        **({"hindsight.js": _static("hindsight.js")} if content.media else {}),
+        **media.files(content.media),
         "plotly.min.js": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
         **{f"data/{block.id}.csv": block.frame.write_csv() for block in content.figures},
     }

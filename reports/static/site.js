@@ -7,6 +7,10 @@
   var HEX = /^#[0-9a-f]{6}$/i;
   var RGBA = /^rgba\((\d+),\s*(\d+),\s*(\d+),\s*([0-9.]+)\)$/;
 
+  /* What other scripts of a page may do: change a figure before it is drawn, by the id of its block, and draw it again. */
+  var shared = window.longwave = window.longwave || {};
+  shared.change = shared.change || {};
+
   function variable(name) {
     return window.getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
@@ -50,6 +54,7 @@
   /* The figure for this page, width and colour scheme: a fresh copy each time. */
   function prepared(block) {
     var figure = JSON.parse(block.textContent);
+    if (shared.change[block.id]) { shared.change[block.id](figure); }
     var layout = figure.layout;
     var meta = layout.meta || {};
     if (meta.heights) { layout.height = meta.heights[narrow.matches ? 1 : 0]; }
@@ -172,6 +177,8 @@
     plot.hidden = false;
     return window.Plotly.react(plot, drawing.data, drawing.layout, configuration());
   }
+
+  shared.draw = draw;
 
   /* One after another, so that the page answers in between; what cannot be drawn keeps its static picture. */
   function drawAll(figures) {

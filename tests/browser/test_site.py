@@ -25,6 +25,7 @@ EVERY = (
     *PAGES,
     *(claim_page(claim["id"]) for claim in fake_site.claims("x")),
     source_page(fake_site.SOURCE),
+    "medium-radio.html",
 )
 
 
@@ -126,6 +127,40 @@ def test_a_link_to_a_series_shows_its_values_and_they_lead_to_their_capture(brow
         assert seen.faults == []
 
 
+FAN = """() => [...document.querySelectorAll('#figure-radio-hindsight .plot .scatterlayer .js-fill')].map(
+    path => path.getAttribute('d'))"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_slider_redraws_the_fan_and_the_link_restores_the_view(browser, site, width):
+    with Watched(browser, site.as_uri(), viewport={"width": width, "height": 900}) as seen:
+        page = seen.open("medium-radio.html")
+        said, slider = page.locator("[data-said]"), page.get_by_label("Forecast made at the end of")
+        page.wait_for_function("() => document.querySelector('[data-said]').textContent.includes('7 figures')")
+        assert (
+            "Of 1940 (age 20) the forecast says 50, 80\u202f% interval 40–60. 83 came, outside the interval."
+            in said.inner_text()
+        )
+        before = page.evaluate(FAN)
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(f"before => JSON.stringify(({FAN})()) !== JSON.stringify(before)", arg=before)
+        assert slider.get_attribute("aria-valuetext") == "end of 1936, 16 years after launch"
+        assert "15 figures were known, the last 69 in 1936." in said.inner_text()
+        assert page.evaluate("location.hash") == "#cut=1936&place=USA"
+        page.get_by_label("Place").select_option("CHE")
+        page.wait_for_function("() => location.hash === '#cut=1936&place=CHE'")
+        assert "Switzerland" in page.locator("#figure-radio-hindsight .subtitle").inner_text()
+        assert seen.faults == []
+    with Watched(browser, site.as_uri(), viewport={"width": width, "height": 900}) as seen:
+        page = seen.open("medium-radio.html#cut=1928&place=CHE")
+        page.wait_for_function("() => document.querySelector('[data-said]').textContent.includes('7 figures')")
+        assert page.get_by_label("Place").input_value() == "CHE"
+        assert page.evaluate("() => document.querySelector('[data-explorer]').getBoundingClientRect().top") < 900
+        assert page.evaluate(OVERFLOW) <= 0
+        assert seen.faults == []
+
+
 def test_hostile_words_do_nothing(browser, hostile):
     with Watched(browser, hostile.as_uri()) as seen:
         page = seen.open()
@@ -133,6 +168,9 @@ def test_hostile_words_do_nothing(browser, hostile):
         assert page.evaluate("() => document.querySelectorAll('.plot script').length") == 0
         notes = page.locator("#figure-information .plot .annotation-text").all_text_contents()
         assert any(fake_site.HOSTILE in note for note in notes)
+        page = seen.open("medium-radio.html")
+        page.wait_for_function("() => document.querySelector('[data-said]').textContent.includes('7 figures')")
+        assert fake_site.HOSTILE in page.locator("#figure-radio-hindsight .subtitle").inner_text()
         assert seen.faults == []
 
 

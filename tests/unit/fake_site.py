@@ -6,7 +6,9 @@ import math
 from dataclasses import replace
 
 import polars as pl
-from longwave.reports.figures import adoption, persistence, ripeness
+from longwave.reports import media
+from longwave.reports.figures import adoption, hindsight, persistence, ripeness
+from longwave.reports.media import Medium, Told
 from longwave.reports.site import FigureBlock, SiteContent
 
 HOSTILE = "<script>alert(1)</script>"
@@ -276,6 +278,102 @@ def sources(text: str) -> list[dict[str, object]]:
     ]
 
 
+def told(text: str | None = None) -> list[Told]:
+    """Two invented series with two cuts each, one of shares and one of counts, one without a launch."""
+    made = []
+    for key, label, share, launch, most in (
+        ("USA", "United States", True, 1920, 90.0),
+        ("CHE", "Switzerland", False, None, 40.0),
+    ):
+        years = range(1922, 1946)
+        levels = pl.DataFrame({"year": years, "value": [most / (1 + math.exp(-0.3 * (y - 1932))) for y in years]})
+        fans = []
+        for cut in (1928, 1936):
+            start = float(levels.filter(pl.col("year") == cut)["value"][0])
+            for ahead in (1, 2, 5, 10, 20):
+                point, wide = start + ahead, {50: ahead, 80: 2 * ahead, 90: 3 * ahead}
+                ends = [end for level in wide for end in (max(point - wide[level], 0.0), point + wide[level])]
+                age = None if launch is None else cut - launch
+                fans.append((cut, age, cut - 1921, cut + ahead, point, *ends))
+        said = [(1928, 1940, 50.04, 40.0, 60.0), (1936, 1946, 70.0, 60.0, 80.0)]
+        made.append(
+            Told(
+                key,
+                SOURCE,
+                text or f"{label}, % of households",
+                text or "% of households",
+                share,
+                launch,
+                levels,
+                pl.DataFrame(fans, schema=list(media.FANS), orient="row"),
+                pl.DataFrame(said if launch else [], schema=list(media.SAID), orient="row"),
+                (1935,) if share else (),
+            )
+        )
+    return made
+
+
+def medium_figure(text: str | None = None) -> FigureBlock:
+    """The invented fan that the slider of the medium's page redraws."""
+    first, cut = told(text)[0], 1928
+    own = (
+        first.fans.filter(pl.col("origin") == cut).rename({"point": "forecast"}).select(*hindsight.COLUMNS[2:9], "year")
+    )
+    seen = first.levels.with_columns(
+        known=pl.when(pl.col("year") <= cut).then("value"), happened=pl.when(pl.col("year") > cut).then("value")
+    )
+    frame = seen.join(own, on="year", how="full", coalesce=True).select(hindsight.COLUMNS).sort("year")
+    return FigureBlock(
+        id="radio-hindsight",
+        heading=text or "The forecast that could have been made",
+        figure=hindsight.at_cut(
+            frame,
+            medium="radio",
+            share=True,
+            span=media.span(first, cut),
+            title=text or "Half of the invented forecasts held what came",
+            subtitle=text or "United States, % of households",
+            breaks=first.breaks,
+        ),
+        frame=frame,
+        alt=text or "An invented fan.",
+        note=text or "Invented for a test.",
+        source_ids=[SOURCE],
+        unit="% of households",
+        n="2 series to pick from",
+        page="medium-radio.html",
+        series=(RADIO,),
+    )
+
+
+def medium(text: str | None = None) -> Medium:
+    """The page of one medium."""
+    row = {"series": text or "United States, % of households", "age": 8, "cut": 1928, "n_known": 7, "year": 1940}
+    row |= {"point": 50.0, "lo": 40.0, "hi": 60.0, "came": 82.0}
+    return Medium(
+        id="radio",
+        title=text or "Radio",
+        lede=text or "How radio was taken up, invented.",
+        ripeness=text or "Invented radio: readable from age 12",
+        explored="radio-hindsight",
+        cut=1928,
+        told=told(text),
+        table=[row, {**row, "age": 16, "cut": 1936, "came": None}],
+        breaks=[
+            {
+                "place": text or "United States",
+                "years": "1935",
+                "reason": text or "a new count",
+                "citation": text or "Invented Chronicle, 1936",
+                "address": "javascript:alert(1)",
+                "status": "unverified",
+            }
+        ],
+        claims=["C6"],
+        sources=[SOURCE],
+    )
+
+
 def content(text: str | None = None) -> SiteContent:
     """The whole site; `text`, where given, stands wherever words from outside can stand."""
     fact = {
@@ -294,7 +392,8 @@ def content(text: str | None = None) -> SiteContent:
         "called decisive within a few years of their launch. This page asks how much could be known then.\n\n"
         "It gives every answer with its interval, and says where the record is too short for one.",
         claims=claims(text or "When a medium takes root, its early adopters get more influence than others."),
-        figures=[*figures(text), *evidence_figures(text)],
+        figures=[*figures(text), *evidence_figures(text), medium_figure(text)],
+        media=[medium(text)],
         sources=sources(text or "Household technologies (invented)"),
         facts=[fact, {**fact, "medium": "television", "year": 1945, "url": None, "status": "verified"}],
         excluded=[{"series": text or "Stereos", "source": SOURCE, "reason": "Starts at 96.6 %: left-truncated."}],

@@ -25,7 +25,7 @@ _spec.loader.exec_module(fake_site)
 HTML = "{http://www.w3.org/1999/xhtml}"
 CLAIM_PAGES = ("claim-c6.html", "claim-c4a.html", "claim-c4.html")
 SOURCE_PAGE = f"source-{fake_site.SOURCE}.html"
-EVERY = (*PAGES, *CLAIM_PAGES, SOURCE_PAGE)
+EVERY = (*PAGES, *CLAIM_PAGES, SOURCE_PAGE, "medium-radio.html")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_no_code_stands_in_a_page_and_nothing_is_loaded_from_elsewhere(hostile, 
     tree = _parsed(hostile / page)
     for script in _all(tree, "script"):
         if script.get("src"):
-            assert script.get("src") in ("plotly.min.js", "site.js")
+            assert script.get("src") in ("plotly.min.js", "site.js", "hindsight.js")
             assert script.get("defer") is not None
         else:
             assert script.get("type") == "application/json"
@@ -317,7 +317,7 @@ def test_from_a_figure_to_the_capture_of_an_observation_in_three_clicks(site):
 def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_never_shown(tmp_path):
     content = fake_site.content()
     closed = [{**content.sources[0], "redistribute": False}]
-    shut = dataclasses.replace(content, sources=closed, figures=())
+    shut = dataclasses.replace(content, sources=closed, figures=(), media=())
     with pytest.raises(ContentError, match=r"evidence: rows of .* may not be passed on"):
         publish(shut, tmp_path / "site")
     publish(dataclasses.replace(shut, evidence=content.evidence.clear()), tmp_path / "site")
