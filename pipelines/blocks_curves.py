@@ -51,6 +51,11 @@ FOUR = "Six families through the same figures"
 BESIDE = "Which family explains, and which foresees"
 TRUNCATION = "What estimates do as more of a curve is seen"
 WIDEST = 100.0
+CURVES_NOTE = (
+    f"Beyond the dotted line nothing was observed. A share whose free fit has no finite ceiling below {CEILING:g} % is "
+    f"drawn with the ceiling held to {CEILING:g} % at most; its status in the table says so. How far the curves lie "
+    "apart is no interval: they may all be wrong the same way, and where all assume the same end they agree."
+)
 _PANELS = {name: panel.title for name, panel in PANELS.items()} | {POOLED: "All panels, equally weighted"}
 _ORDER = {name: i for i, name in enumerate([POOLED, *PANELS])}
 
@@ -154,7 +159,8 @@ def _identification(points: pl.DataFrame) -> FigureBlock | None:
 # --- the media
 
 
-def _media(points: pl.DataFrame, passed_on: Collection[str]) -> FigureBlock | None:
+def media_frame(points: pl.DataFrame, passed_on: Collection[str]) -> pl.DataFrame:
+    """The figures of each medium and the curves through them, as `figure.media` draws them; may be empty."""
     # The dots are a source's own rows: those of a source that may not be passed on are not shown, nor curves alone.
     lines = {line.label: line for line in ADOPTION_LINES}
     dots = points.filter(pl.col("measure") == OBSERVED).with_columns(
@@ -171,9 +177,8 @@ def _media(points: pl.DataFrame, passed_on: Collection[str]) -> FigureBlock | No
         ],
         how="diagonal_relaxed",
     )
-    if drawn.is_empty():
-        return None
-    frame = both.sort(pl.col("subject").replace_strict(order, default=None), "at", "x").select(
+    both = both.clear() if drawn.is_empty() else both
+    return both.sort(pl.col("subject").replace_strict(order, default=None), "at", "x").select(
         pl.col("subject").alias("medium"),
         "label",
         "family",
@@ -183,17 +188,19 @@ def _media(points: pl.DataFrame, passed_on: Collection[str]) -> FigureBlock | No
         pl.col("flag").alias("status"),
         "source",
     )
+
+
+def _media(points: pl.DataFrame, passed_on: Collection[str]) -> FigureBlock | None:
+    frame = media_frame(points, passed_on)
+    if frame.is_empty():
+        return None
     return FigureBlock(
         id="curves-of-media",
         heading=FOUR,
         figure=figure.media(frame),
         frame=frame,
         alt=f"Curves of six families through the figures of each medium in the United States, and {YEARS_ON} years on.",
-        note=(
-            f"Beyond the dotted line nothing was observed. A share whose free fit has no finite ceiling below {CEILING:g} % is "
-            f"drawn with the ceiling held to {CEILING:g} % at most; its status in the table says so. How far the curves lie "
-            "apart is no interval: they may all be wrong the same way, and where all assume the same end they agree."
-        ),
+        note=CURVES_NOTE,
         source_ids=frame["source"].unique(maintain_order=True).to_list(),
         unit="as each panel says",
         n=f"{frame['medium'].n_unique()} media, one country",

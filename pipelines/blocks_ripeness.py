@@ -72,7 +72,8 @@ def _sources(subjects: Sequence[str]) -> list[str]:
 # --- information by age
 
 
-def _information_frame(points: pl.DataFrame, which: pl.Expr, forecaster: pl.Expr) -> pl.DataFrame:
+def information_frame(points: pl.DataFrame, which: pl.Expr, forecaster: pl.Expr) -> pl.DataFrame:
+    """Information by age of the points that ``which`` chooses, one line a ``forecaster``, as the figure draws it."""
     return points.filter(pl.col("measure") == "information_mse", which).select(
         pl.col("subject").alias("panel"),
         pl.col("subject").replace(_TITLES).alias("panel_title"),
@@ -114,7 +115,7 @@ def _information(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | 
     primary = pl.col("mode") == HEADLINE
     other = pl.col("mode").str.split("/").list.last().replace(BESIDE)
     label = pl.when(primary).then(pl.lit(LEARNING)).otherwise(other)
-    frame = _information_frame(points, primary | pl.col("mode").str.starts_with(f"{HEADLINE}/"), label)
+    frame = information_frame(points, primary | pl.col("mode").str.starts_with(f"{HEADLINE}/"), label)
     large = _large_panels(points)
     if not large:
         return None
@@ -177,7 +178,7 @@ def _by_medium(points: pl.DataFrame) -> FigureBlock | None:
     order = {name: i for i, name in enumerate(MEDIA_PANELS)}
     lines = {name: i for i, name in enumerate(labels.values())}
     frame = (
-        _information_frame(points, which, names)
+        information_frame(points, which, names)
         .with_columns(pl.col("panel").replace_strict(media))
         .sort(pl.col("panel").replace_strict(order), pl.col("forecaster").replace_strict(lines), "age")
     )
@@ -323,7 +324,7 @@ def _variants(
     panels = _in_some(points, labels)
     names = pl.col("mode").replace_strict(labels, default=None)
     order = {label: i for i, label in enumerate(labels.values())}
-    frame = _information_frame(points, pl.col("mode").is_in(list(labels)) & pl.col("subject").is_in(panels), names)
+    frame = information_frame(points, pl.col("mode").is_in(list(labels)) & pl.col("subject").is_in(panels), names)
     frame = frame.sort(pl.col("panel").replace_strict(_ORDER), pl.col("forecaster").replace_strict(order), "age")
     if frame["forecaster"].n_unique() < 2:
         return None

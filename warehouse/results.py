@@ -95,6 +95,32 @@ def unused_series(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frame
 
 
+def used_series(con: duckdb.DuckDBPyConnection, step: str) -> pl.DataFrame:
+    """Series that a study used, with what they are, sorted by series.
+
+    Returns:
+        series, source, measure, medium, metric, unit, unit_class, population, adopter, place, launch, launch_convention.
+
+    """
+    frame: pl.DataFrame = con.sql(
+        """SELECT n.series, s.source, s.measure, s.medium, s.metric, s.unit, s.unit_class, s.population, s.adopter, s.place,
+                  n.launch, n.launch_convention
+           FROM series_notes n JOIN series s USING (series)
+           WHERE n.step = $step AND n.status = 'used' ORDER BY n.series""",
+        params={"step": step},
+    ).pl()
+    return frame
+
+
+def break_facts(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The listed breaks: source, medium, adopter and place ("*" for any), year_from, year_to, reason, citation, url, status."""
+    frame: pl.DataFrame = con.sql(
+        """SELECT source, medium, adopter, place, year_from, year_to, reason, citation, url, status FROM breaks
+           ORDER BY source, medium, place, adopter, year_from"""
+    ).pl()
+    return frame
+
+
 def passed_on(con: duckdb.DuckDBPyConnection) -> set[str]:
     """Sources whose rows may be shown and exported."""
     return {str(row[0]) for row in con.execute("SELECT source FROM sources WHERE redistribute").fetchall()}
