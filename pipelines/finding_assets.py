@@ -11,7 +11,15 @@ from datetime import date
 import dagster as dg
 import polars as pl
 from duckdb import DuckDBPyConnection
-from longwave.pipelines import find, find_authority, find_claims, find_held_aside, find_impact, find_presence
+from longwave.pipelines import (
+    find,
+    find_authority,
+    find_claims,
+    find_held_aside,
+    find_hindsight,
+    find_impact,
+    find_presence,
+)
 from longwave.pipelines.adopter_panels import panel_of
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys, told
 from longwave.pipelines.backtest_inputs import LEARNT_FROM, PREFIX, inputs_digest
@@ -50,7 +58,7 @@ from longwave.warehouse.panels import (
     sources_behind,
 )
 from longwave.warehouse.records import records
-from longwave.warehouse.reference_series import reference_frame
+from longwave.warehouse.reference_series import reference_frame, world_frame
 from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.world import load_fact, places
@@ -129,6 +137,32 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
         if changed:
             _store(warehouse, step, ripeness(frames, series, unused, subregions), key, vintage)
         return _result(warehouse, step, changed)
+
+
+@dg.asset(
+    key=["findings", "hindsight"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"scikitlearn", "polars"},
+    deps=[WORLD, *source_keys([source for panel in PANELS.values() for source in panel.sources()])],
+    description="The forecast that could have been made of every medium at any age, by a forecaster that never saw it.",
+)
+def hindsight(house: House) -> dg.MaterializeResult[None]:
+    """Forecast every medium from the years of its past."""
+    with Warehouse(house.home) as warehouse:
+        freeze(warehouse.con)
+        series, world = reference_frame(warehouse.con), world_frame(warehouse.con)
+        vintage = newest_vintage(warehouse.con, sources_behind("pooled"))
+        inputs = {"series": frame_digest(series), "world": frame_digest(world), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_hindsight",), inputs, {"seed": find.SEED})
+        changed = warehouse.step_key(find_hindsight.STEP) != key
+        if changed:
+            rows, curves = find_hindsight.hindsight(series, world)
+            _store(warehouse, find_hindsight.STEP, rows, key, vintage)
+            known = {"step": find_hindsight.STEP, "vintage": vintage, "code_digest": key}
+            curves = curves.with_columns(pl.lit(value).alias(name) for name, value in known.items())
+            warehouse.replace("finding_curves", curves, {"step": find_hindsight.STEP})
+        return _result(warehouse, find_hindsight.STEP, changed)
 
 
 @dg.asset(
@@ -423,6 +457,7 @@ def impact(house: House) -> dg.MaterializeResult[None]:
 FINDING_ASSETS = [
     adoption,
     information_by_age,
+    hindsight,
     backtests,
     curve_fits,
     curves,

@@ -23,6 +23,7 @@ from longwave.models import (
     curves,
     fans,
     forecasts_by_age,
+    hindsight,
     horizons,
     identification,
     impact,
@@ -43,8 +44,10 @@ from longwave.models import (
     upkeep,
     visibility,
 )
+from longwave.pipelines import find_hindsight
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.blocks_fans import ripeness_clock
+from longwave.pipelines.blocks_media import media_pages
 from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
 from longwave.warehouse import curve_frames, merge, revision_frames, views
@@ -83,17 +86,19 @@ def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]
         release: version, newest_vintage, inputs_digest.
 
     """
+    blocks, media = media_pages(con, entries)
     return report.SiteContent(
         question=QUESTION,
         lede=LEDE,
         claims=list(entries),
-        figures=figure_blocks(con),
+        figures=[*figure_blocks(con), *blocks],
         sources=catalogue(con),
         release=dict(release) | {"how_to_reproduce": HOW_TO_REPRODUCE},
         facts=launch_facts(con).to_dicts(),
         excluded=unused_series(con).to_dicts(),
         methods=_methods(),
         clock=ripeness_clock(findings(con)),
+        media=media,
         evidence=standing_values(con),
     )
 
@@ -105,6 +110,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
     # By name: it brings a large library with it, wanted only when a site is written.
     "The forecaster that learns": ("longwave.models.forecasting",),
     "Today's media, and forecasts of then": (fans.fans, fans.ripe_at),
+    "The forecast that could have been made at any age": (hindsight, find_hindsight),
     "How forecasts are scored": (backtest, visibility, scores, horizons),
     "Diffusion curves": (curves, curve_frames),
     "What curves can tell": (

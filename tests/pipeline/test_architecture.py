@@ -190,14 +190,15 @@ def test_a_machines_path_would_be_seen():
 
 # Module and the steps whose key it must change, and no other. Views reach the studies through the frames they read.
 CHANGES = {
-    "models/curves.py": ["curves", "fits", "pages", "studies"],
-    "models/curve_solver.py": ["curves", "fits", "pages", "studies"],
+    "models/curves.py": ["curves", "fits", "hindsight", "pages", "studies"],
+    "models/curve_solver.py": ["curves", "fits", "hindsight", "pages", "studies"],
     "models/identification.py": ["curves", "pages"],
-    "models/forecasting.py": ["pages", "studies"],
+    "models/forecasting.py": ["hindsight", "pages", "studies"],
+    "models/hindsight.py": ["hindsight", "pages"],
     "models/presence.py": ["pages", "presence"],
-    "models/ranks.py": ["curves", "pages", "presence", "studies"],
+    "models/ranks.py": ["curves", "hindsight", "pages", "presence", "studies"],
     "pipelines/curve_fits.py": ["curves", "fits", "pages"],
-    "pipelines/find.py": ["curves", "pages", "presence", "studies"],
+    "pipelines/find.py": ["curves", "hindsight", "pages", "presence", "studies"],
     "reports/svg.py": ["pages"],
     "warehouse/views.py": ["pages", "world"],
     "pipelines/cli.py": [],
@@ -212,6 +213,7 @@ top = Path(sys.argv[1])
 assert steps.__file__.startswith(str(top)), steps.__file__
 STEPS = {
     "studies": ("longwave.pipelines.ripening",),
+    "hindsight": ("longwave.pipelines.find_hindsight",),
     "fits": ("longwave.pipelines.curve_fits",),
     "curves": ("longwave.pipelines.curve_study",),
     "presence": ("longwave.pipelines.find_presence",),

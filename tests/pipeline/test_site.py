@@ -10,7 +10,8 @@ from urllib.parse import unquote, urldefrag
 import html5lib
 import pytest
 from longwave.models.claims import load_registry
-from longwave.reports import places
+from longwave.pipelines.told import TITLES
+from longwave.reports import palette, places
 from longwave.reports.content import PAGES
 
 FRONT = 300_000
@@ -38,11 +39,14 @@ def links(pages):
     return found
 
 
-def test_every_claim_and_every_source_has_a_page_and_nothing_else_has(full_home, pages, query):
+def test_every_claim_source_and_medium_has_a_page_and_nothing_else_has(full_home, pages, query):
     claims = [places.claim_page(claim["id"]) for claim in load_registry()["claims"]]
     sources = [places.source_page(row["source"]) for row in query(full_home.home, "select source from sources")]
-    assert set(pages) == {*PAGES, *claims, *sources}
-    assert len(pages) == len(PAGES) + len(claims) + len(sources)
+    media = [places.medium_page(name) for name in TITLES]
+    assert set(pages) == {*PAGES, *claims, *sources, *media}
+    assert len(pages) == len(PAGES) + len(claims) + len(sources) + len(media)
+    for page in media:
+        assert f'href="{page}"' in pages["media.html"]
     for page in claims:
         assert f'href="{page}"' in pages["index.html"]
         assert f'href="{page}"' in pages["claims.html"]
@@ -98,6 +102,34 @@ def test_the_front_page_and_every_other_are_light(full_home, pages):
     files = [path for path in full_home.site.rglob("*") if path.is_file()]
     data = full_home.site / "data"
     assert sum(path.stat().st_size for path in files if not path.is_relative_to(data)) < SITE
+
+
+def test_a_medium_loads_the_series_that_it_offers_and_no_file_is_left_over(full_home, pages):
+    named = {page: re.findall(r'data-file="([^"]*)"', text) for page, text in pages.items()}
+    offered = [file for files in named.values() for file in files]
+    held = sorted(str(path.relative_to(full_home.site)) for path in (full_home.site / "hindsight").iterdir())
+    assert sorted(offered) == held
+    # The United States and the world stand first, and every place of the panels is there.
+    internet = named[places.medium_page("internet")]
+    assert internet[0] == "hindsight/internet-USA-individuals.js"
+    assert "hindsight/internet-WLD.js" in internet[:3]
+    assert len(internet) > 150
+    assert len(named[places.medium_page("radio")]) > 15
+
+
+def test_what_a_medium_says_of_age_20_is_what_was_found(full_home, pages, query):
+    (row,) = query(
+        full_home.home,
+        "select estimate, lo, hi, n from findings where step = 'findings/hindsight' and measure = 'hindsight' and k = 8 "
+        "and subject = 'owid_technology_diffusion/adoption/Radio'",
+    )
+    text = unescape(pages[places.medium_page("radio")])
+    table = re.search(r'id="forecasts-by-age".*?</table>', text, re.S).group()
+    said = [palette.two_figures(row["estimate"]), palette.span(row["lo"], row["hi"])]
+    cells = ['<td class="num">8</td>', '<td class="num">1928</td>', *(f'<td class="num">{word}</td>' for word in said)]
+    (line,) = (part for part in table.split("<tr>") if cells[0] in part and cells[1] in part)
+    assert all(cell in line for cell in cells)
+    assert row["lo"] < row["estimate"] < row["hi"]
 
 
 def test_every_claim_that_rests_on_captures_leads_to_each_of_them(full_home, links):
