@@ -54,7 +54,7 @@ from longwave.warehouse import curve_frames, merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
 from longwave.warehouse.evidence import standing_values
-from longwave.warehouse.export import catalogue, export_parquet, newest_vintage
+from longwave.warehouse.export import catalogue, export_data, newest_vintage
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.panels import freeze
 from longwave.warehouse.results import (
@@ -177,7 +177,7 @@ def publish(content: Any, con: duckdb.DuckDBPyConnection, site: Path) -> list[Pa
         fresh, retired = working / "new", working / "old"
         try:
             _write_pages(content, fresh)
-            export_parquet(con, fresh / "data")
+            export_data(con, fresh / "data", content.release)
             _swap(fresh, site, retired)
         finally:
             shutil.rmtree(working, ignore_errors=True)

@@ -1,39 +1,21 @@
-"""What is passed on: Parquet of every vintage of every source whose terms allow it, and the data dictionary.
+"""The files of what is passed on: CSV of the values that stand, Parquet of every vintage, DuckDB, data package, dictionary.
 
-`recorded_at` is left out: it is our clock, and equal facts must give equal bytes.
+Belongs here: files, and the catalogue of sources. Does not belong here: which rows are passed on (`passed_on.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import polars as pl
-from longwave.warehouse.store import write_parquet
+from longwave.warehouse.package import Packed, package
+from longwave.warehouse.passed_on import AS_CSV, AS_PARQUET, LATEST, rows_of
+from longwave.warehouse.store import STORAGE, write_parquet
 from longwave.warehouse.tables import data_dictionary
-
-_EXPORTS: dict[str, str] = {
-    "observations": """
-        SELECT s.medium, s.metric, s.unit, s.adopter, s.code, v.period_start, v.period_kind, v.value, v.known_from,
-               CASE WHEN v.known_to < DATE '9999-12-31' THEN v.known_to END AS known_to, v.served_flag, s.source,
-               s.measure, s.population, s.denominator, v.series, v.capture
-        FROM observation_versions v JOIN series s USING (series) JOIN sources o USING (source)
-        WHERE o.redistribute ORDER BY v.series, v.period_start, v.period_kind, v.known_from""",
-    "attributes": """
-        SELECT a.source, a.adopter, a.name, a.value, a.known_from,
-               CASE WHEN a.known_to < DATE '9999-12-31' THEN a.known_to END AS known_to, a.capture
-        FROM attributes a JOIN sources o USING (source) WHERE o.redistribute
-        ORDER BY a.source, a.adopter, a.name, a.known_from""",
-    "captures": """
-        SELECT c.* EXCLUDE (recorded_at) FROM captures c JOIN sources o USING (source)
-        WHERE o.redistribute ORDER BY c.capture""",
-    "findings": "SELECT * FROM findings ORDER BY step, subject, measure, mode, k, horizon",
-    # The fits to all that was observed; those at each cut stay in the warehouse.
-    "curve_fits": "SELECT * FROM curve_fits WHERE whole ORDER BY series, cut_year, family, objective, capped",
-}
-
 
 # The records behind each capture that was fetched: the last step from a figure to its bytes.
 _ARCHIVED = """
@@ -58,17 +40,77 @@ _WARNINGS = """
 """
 
 
+LATEST_FOLDER = "latest"
+DATABASE = "longwave.duckdb"
+PACKAGE = "datapackage.json"
+
+
+def export_data(con: duckdb.DuckDBPyConnection, folder: Path, release: Mapping[str, str]) -> list[Path]:
+    """Write all that is passed on into `folder`; returns the files.
+
+    The DuckDB file alone differs from one writing to the next (its format does), so it is not in the data package.
+
+    Args:
+        con: a reader.
+        folder: where to; made if need be.
+        release: version, newest_vintage and inputs_digest, as the package states them.
+
+    """
+    frames = {export.name: rows_of(con, export) for export in (*AS_CSV, *AS_PARQUET)}
+    tables = [*_parquet(frames, folder), *_csv(frames, folder), *_latest(con, folder)]
+    text = json.dumps(package(folder, tables, frames["sources"], release), indent=1, ensure_ascii=False) + "\n"
+    described = folder / PACKAGE
+    described.write_text(text, encoding="utf-8")
+    return [*(table.path for table in tables), described, _dictionary(folder), _database(frames, folder)]
+
+
 def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> list[Path]:
-    """Write the exports and the data dictionary into `folder`; returns the files."""
+    """Write every vintage as Parquet, and the data dictionary, into `folder`; returns the files."""
+    frames = {export.name: rows_of(con, export) for export in AS_PARQUET}
+    return [*(table.path for table in _parquet(frames, folder)), _dictionary(folder)]
+
+
+def _parquet(frames: Mapping[str, pl.DataFrame], folder: Path) -> list[Packed]:
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, sql in _EXPORTS.items():
-        path = folder / f"{name}.parquet"
-        write_parquet(con.sql(sql).pl(), path)
-        written.append(path)
+    made = [Packed(f"{e.name}-parquet", e, folder / f"{e.name}.parquet", frames[e.name]) for e in AS_PARQUET]
+    for table in made:
+        write_parquet(table.frame, table.path)
+    return made
+
+
+def _csv(frames: Mapping[str, pl.DataFrame], folder: Path) -> list[Packed]:
+    made = [Packed(e.name, e, folder / f"{e.name}.csv", frames[e.name]) for e in AS_CSV]
+    for table in made:
+        table.path.write_text(table.frame.write_csv(), encoding="utf-8")
+    return made
+
+
+def _latest(con: duckdb.DuckDBPyConnection, folder: Path) -> list[Packed]:
+    """The values that stand, a file a source: what one publisher says is read, cited and licensed by itself."""
+    (folder / LATEST_FOLDER).mkdir(parents=True, exist_ok=True)
+    made = []
+    for (source,), frame in rows_of(con, LATEST).partition_by("source", as_dict=True).items():
+        path = folder / LATEST_FOLDER / f"{source}.csv"
+        path.write_text(frame.write_csv(), encoding="utf-8")
+        made.append(Packed(f"latest-{source}", LATEST, path, frame, str(source)))
+    return made
+
+
+def _dictionary(folder: Path) -> Path:
     dictionary = folder / "data_dictionary.csv"
     dictionary.write_text(data_dictionary().write_csv(), encoding="utf-8")
-    return [*written, dictionary]
+    return dictionary
+
+
+def _database(frames: Mapping[str, pl.DataFrame], folder: Path) -> Path:
+    """One DuckDB file of the same rows, a table an export."""
+    path = folder / DATABASE
+    with duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE}) as con:
+        for name, frame in frames.items():
+            con.register("rows_passed_on", frame.to_arrow())
+            con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM rows_passed_on')  # noqa: S608
+            con.unregister("rows_passed_on")
+    return path
 
 
 def catalogue(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:

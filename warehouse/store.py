@@ -28,7 +28,7 @@ from longwave.warehouse.views import VIEWS
 from longwave.warehouse.world import FACT_TABLES, load_fact
 
 # Older tools open files of this storage version too.
-_STORAGE = "v1.5.0"
+STORAGE = "v1.5.0"
 
 
 class Warehouse:
@@ -241,7 +241,7 @@ def _connect(home: Home) -> duckdb.DuckDBPyConnection:
     with disk_trouble(home.root):
         home.root.mkdir(parents=True, exist_ok=True)
     try:
-        con = duckdb.connect(str(home.warehouse), config={"storage_compatibility_version": _STORAGE})
+        con = duckdb.connect(str(home.warehouse), config={"storage_compatibility_version": STORAGE})
         # DuckDB draws one of its own on standard output when a statement takes seconds: it would stand in a command's answer.
         con.execute("SET enable_progress_bar = false")
         return con

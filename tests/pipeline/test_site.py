@@ -1,6 +1,7 @@
 """The site of a real run: a page a claim and a source, every link answered, light enough, each number led to its bytes."""
 
 import gzip
+import hashlib
 import itertools
 import json
 import re
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urldefrag
 
 import html5lib
 import pytest
+from frictionless import Package
 from longwave.models.claims import load_registry
 from longwave.pipelines.told import TITLES
 from longwave.reports import palette, places
@@ -17,6 +19,9 @@ from longwave.reports.content import PAGES
 FRONT = 300_000
 PAGE_GZIPPED = 2_500_000
 SITE = 30_000_000
+DATA = 40_000_000
+# Larger files are held against their schema up to so many rows, which take a second each; digests of all are, whole.
+ROWS = 2_000
 LINK = re.compile(r'<a\s[^>]*?href="([^"]*)"|<(?:img|link|script|source)\s[^>]*?(?:src|href|srcset)="([^"]*)"')
 BROUGHT = re.compile(r'<(?:img|script|source|link rel="stylesheet")\s[^>]*?(?:src|href|srcset)="([^"]*)"')
 # A list of thousands is the same few lines again and again; its first fifty stand for the rest.
@@ -102,6 +107,20 @@ def test_the_front_page_and_every_other_are_light(full_home, pages):
     files = [path for path in full_home.site.rglob("*") if path.is_file()]
     data = full_home.site / "data"
     assert sum(path.stat().st_size for path in files if not path.is_relative_to(data)) < SITE
+    assert sum(path.stat().st_size for path in files if path.is_relative_to(data)) < DATA
+
+
+def test_the_data_package_is_valid(full_home):
+    package = Package(str(full_home.site / "data" / "datapackage.json"))
+    tables = [resource for resource in package.resources if resource.path.endswith(".csv")]
+    assert len(tables) > 25
+    for resource in tables:
+        report = resource.validate(limit_rows=ROWS)
+        assert report.valid, report.flatten(["title", "message"])[:3]
+    for resource in package.resources:
+        octets = (full_home.site / "data" / resource.path).read_bytes()
+        assert resource.bytes == len(octets)
+        assert resource.hash == f"sha256:{hashlib.sha256(octets).hexdigest()}"
 
 
 def test_a_medium_loads_the_series_that_it_offers_and_no_file_is_left_over(full_home, pages):
