@@ -46,6 +46,7 @@ from longwave.warehouse.panels import (
     PERSISTENCE_PANELS,
     sources_behind,
 )
+from longwave.warehouse.releases import record_release
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
 from longwave.warehouse.world import FACT_TABLES, load_fact
@@ -193,6 +194,7 @@ def claims(house: House) -> dg.MaterializeResult[None]:
         for row in [row for entry in entries for row in entry["by"]]:
             row["panel_title"] = SUBJECT_TITLES.get(row["panel"], row["panel"])
         changed = record_verdicts(warehouse, entries, newest)
+        changed = record_release(warehouse, entries, release_of(warehouse.con)) or changed
     table = pl.DataFrame([{"claim": e["id"], "verdict": e["verdict"], "decided on": e["decided_on"]} for e in entries])
     return dg.MaterializeResult(
         metadata=told(

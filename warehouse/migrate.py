@@ -47,6 +47,11 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
              known_to DATE NOT NULL, value VARCHAR NOT NULL, capture VARCHAR NOT NULL, recorded_at TIMESTAMP NOT NULL,
              PRIMARY KEY (source, adopter, name, known_from))""",
     ),
+    4: (
+        """CREATE TABLE releases (
+             number INTEGER NOT NULL, vintage DATE NOT NULL, version VARCHAR NOT NULL, inputs_digest VARCHAR NOT NULL,
+             claims VARCHAR NOT NULL, PRIMARY KEY (number))""",
+    ),
 }
 """For each released format, what leads to the next."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 RECORD_TYPES = ["response", "revisit", "request", "metadata", "warcinfo"]
 PERIOD_KINDS = ["year", "month", "date", "span"]
 VINTAGE_PRECISIONS = ["publisher", "download", "commit", "no later than", "undated"]
@@ -349,6 +349,16 @@ class Verdicts(dy.Schema):
     result = dy.String(description="the claim's entry of findings.json at the last evaluation under this verdict")
 
 
+class Releases(dy.Schema):
+    """What was released: a row each time that a verdict or a number of a claim became another."""
+
+    number = dy.Int32(primary_key=True, description="1 for the first release, counting on")
+    vintage = dy.Date(description="newest vintage that it read")
+    version = dy.String(description="version of longwave that first found it")
+    inputs_digest = dy.String(description="digest of the captures' contents and the facts it was found on")
+    claims = dy.String(description="the claims' entries of findings.json, as JSON")
+
+
 class Steps(dy.Schema):
     """The key under which each step last ran: an equal key means there is nothing to do."""
 
@@ -412,6 +422,7 @@ TABLES: dict[str, Table] = {
         Table("series_notes", SeriesNotes, "that of its step"),
         Table("curve_fits", CurveFits, "vintage: newest vintage read"),
         Table("verdicts", Verdicts, "decided_on: a vintage"),
+        Table("releases", Releases, "vintage: newest vintage read"),
         Table("steps", Steps, "finished_at: our transaction; never published"),
     )
 }
