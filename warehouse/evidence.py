@@ -28,3 +28,24 @@ def standing_values(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """
     frame: pl.DataFrame = con.sql(_STANDING).pl()
     return frame
+
+
+_YEARS = """
+SELECT s.source, o.title, any_value(m.medium) AS medium, year(v.period_start)::INTEGER AS year,
+       count(DISTINCT v.series) AS series
+FROM observation_versions v JOIN series s USING (series) JOIN sources o USING (source)
+LEFT JOIN (SELECT source, min(medium) AS medium FROM series GROUP BY source HAVING count(DISTINCT medium) = 1) m USING (source)
+WHERE o.redistribute AND v.known_to = 'infinity'
+GROUP BY ALL ORDER BY s.source, 4
+"""
+
+
+def years_held(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Of every source and year with a value that stands: how many series have one.
+
+    Returns:
+        source, title, medium (null: several), year, series; by source and year.
+
+    """
+    frame: pl.DataFrame = con.sql(_YEARS).pl()
+    return frame

@@ -142,7 +142,7 @@ def levels(con: duckdb.DuckDBPyConnection, panel: str) -> pl.DataFrame:
 def panel_levels(con: duckdb.DuckDBPyConnection, panel: Panel) -> pl.DataFrame:
     """The same of a panel that is not in the list."""
     frame = _of_record(con, panel).filter(pl.col("belongs")).drop("belongs")
-    return frame if frame.is_empty() or frame["unit"][0] in ("percent", "per_100_people") else _per_100(con, frame)
+    return frame if frame.is_empty() or frame["unit"][0] in ("percent", "per_100_people") else per_100(con, frame)
 
 
 def _of_record(con: duckdb.DuckDBPyConnection, panel: Panel) -> pl.DataFrame:
@@ -174,7 +174,8 @@ def left_out(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return found
 
 
-def _per_100(con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> pl.DataFrame:
+def per_100(con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> pl.DataFrame:
+    """Counts of one source and unit per 100 people, where the source has the population of that place and year too."""
     population = con.sql(_POPULATION, params={"source": frame["source"][0]}).pl()
     things = UNITS[frame["unit"][0]][1]
     people = UNITS[population["population_unit"][0]][1] if not population.is_empty() else 1.0
@@ -400,7 +401,7 @@ def adoption_lines(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         where = {"source": line.source, "measure": line.measure, "adopter": line.adopter}
         frame = _observed(con.sql(_COLUMNS.format(belongs="true") + _OF_LINE, params=where).pl())
         if not frame.is_empty() and line.unit.startswith("sets"):
-            frame = _per_100(con, frame)
+            frame = per_100(con, frame)
         names = [
             pl.lit(order).alias("order"),
             pl.lit(line.label).alias("label"),

@@ -1,0 +1,78 @@
+"""Which years each source has values for: one row a source, thin where there is any value, thick where there are many.
+
+Frames have the columns source, title, medium (null: several), year, series; one row a source and year with a value.
+"""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import polars as pl
+from longwave.reports import palette
+from longwave.reports.figures import base, rows
+
+COLUMNS = ("source", "title", "medium", "year", "series")
+FULL = 0.5
+"""Thick: at least this part of the series that the source has in its fullest year."""
+_THIN, _THICK = 2.0, 9.0
+_OTHER = "several media, or another"
+
+
+def by_year(frame: pl.DataFrame) -> go.Figure:
+    """Draw the years of every source, those that reach back furthest first. The title says how far that is."""
+    base.require(frame, COLUMNS, "coverage")
+    sources = (
+        frame.group_by("source", maintain_order=True)
+        .agg(pl.col("title").first(), pl.col("medium").first(), pl.col("year").min().alias("first"))
+        .sort("first", "title")
+    )
+    first, last = int(frame["year"].min()), int(frame["year"].max())  # type: ignore[arg-type]
+    middle = int(sources["first"].sort()[sources.height // 2])
+    whose = sources["title"][0]
+    fig = base.sheet(
+        f"The record goes back to {first} ({whose}); half of the sources begin in {middle} or later",
+        f"Years with values, by source; thick where at least half as many series have one as in the source’s fullest year; "
+        f"{sources.height} sources",
+    )
+    rows.add_rows(fig, sources["title"].to_list(), (first - 1, last + 1), "", "")
+    fig.update_layout({"xaxis": {"hoverformat": "d", "showgrid": True, "gridcolor": palette.LIGHT["grid"]}})
+    told: set[str] = set()
+    for at, (source, _, medium, _) in enumerate(sources.iter_rows()):
+        own = frame.filter(pl.col("source") == source).sort("year")
+        named = medium if medium in palette.MEDIA else _OTHER
+        _draw(fig, at, own, named, key=named not in told)
+        told.add(named)
+    return fig
+
+
+def _draw(fig: go.Figure, at: int, own: pl.DataFrame, medium: str, *, key: bool) -> None:
+    """Draw a source's row: a line of each thickness, broken where years are missing."""
+    colour = palette.MEDIA.get(medium, palette.NEUTRAL)
+    most = int(own["series"].max())  # type: ignore[arg-type]
+    full = own.filter(pl.col("series") >= FULL * most)
+    for years, width, named in ((own, _THIN, False), (full, _THICK, key)):
+        xs, words = _broken(years)
+        base.add_line(
+            fig,
+            xs,
+            [None if word is None else float(-at) for word in words],
+            name=medium,
+            colour=colour,
+            hover=f"{base.literal(own['title'][0])}<br>%{{text}}",
+            words=[word or "" for word in words],
+            width=width,
+            key=named,
+        )
+
+
+def _broken(years: pl.DataFrame) -> tuple[list[float], list[str | None]]:
+    """Return each year as a stretch of its own length with what is held of it, parted where the next year has nothing."""
+    xs: list[float] = []
+    words: list[str | None] = []
+    for year, n in years.select("year", "series").iter_rows():
+        if xs and year - 0.5 > xs[-1]:
+            xs.append(xs[-1])
+            words.append(None)
+        said = f"{year}: {palette.integer(n)} series"
+        xs += [year - 0.5, year, year + 0.5]
+        words += [said, said, said]
+    return xs, words
