@@ -13,6 +13,7 @@ from longwave.pipelines.blocks_authority import authority_blocks
 from longwave.pipelines.blocks_backtests import backtest_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
+from longwave.pipelines.blocks_data import data_blocks
 from longwave.pipelines.blocks_far import far_blocks
 from longwave.pipelines.blocks_held_aside import held_aside_blocks
 from longwave.pipelines.blocks_impact import impact_blocks
@@ -24,6 +25,7 @@ from longwave.reports.content import FigureBlock
 from longwave.reports.figures import adoption
 from longwave.reports.figures import persistence as persistence_figure
 from longwave.warehouse import results
+from longwave.warehouse.evidence import years_held
 from longwave.warehouse.panels import ADOPTION_LINES, PERSISTENCE_PANELS, sources_behind
 
 
@@ -51,6 +53,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *authority_blocks(findings, points),
         *curve_blocks(findings, points, passed_on),
         *revision_blocks(findings, points),
+        *data_blocks(years_held(con)),
     ]
 
 

@@ -240,19 +240,29 @@ def report(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where to write; the home's site/ if not given."),
     ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", metavar="URL", help="Address of the folder on the host that the site is for."),
+    ] = None,
 ) -> None:
     """Write the site from the results that stand, without running anything else.
 
-    The same results give the same bytes. A folder that stands at --out is replaced as a whole, or left as it was.
+    The same results give the same bytes. A folder that stands at --out is replaced as a whole, or left as it was. With
+    --base-url each page names its own address, the feed's links are absolute, and sitemap.xml lists all pages.
     """
+    from longwave.pipelines.base_url import base_url as checked
     from longwave.pipelines.publish import write_report
     from longwave.warehouse.lock import run_lock
 
+    try:
+        where = checked(base_url) if base_url is not None else ""
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--base-url") from None
     settings = Settings()
     home = settings.house()
     with run_lock(home.prepare().lock, settings.wait):
         target = (out or home.site).expanduser().resolve()
-        files = write_report(home, target)
+        files = write_report(home, target, where)
     console_of().print(f"{len(files)} files: {target / 'index.html'}")
 
 

@@ -9,7 +9,7 @@ import inspect
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import import_module, metadata
+from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,16 @@ from longwave.pipelines import find_hindsight
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.blocks_fans import ripeness_clock
 from longwave.pipelines.blocks_media import media_pages
-from longwave.pipelines.steps import digest_of, facts_digest
+from longwave.pipelines.steps import code_digest, digest_of, facts_digest, folder_digest
 from longwave.reports import site as report
 from longwave.warehouse import curve_frames, merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
 from longwave.warehouse.evidence import standing_values
-from longwave.warehouse.export import catalogue, export_data, newest_vintage
+from longwave.warehouse.export import FILES, catalogue, export_data, newest_vintage
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.panels import freeze
+from longwave.warehouse.releases import releases
 from longwave.warehouse.results import (
     capture_contents,
     findings,
@@ -64,6 +65,7 @@ from longwave.warehouse.results import (
     standing_claims,
     unused_series,
 )
+from longwave.warehouse.series_lines import series_lines
 from longwave.warehouse.store import reader
 
 QUESTION = "When a new medium takes root, how early can anyone know what it will become?"
@@ -74,26 +76,56 @@ the internet the long-run impact was clear only after a decade or two. Is that s
 This is a study of the yearly figures, as their publishers gave them at the time and as they have been rewritten since. \
 Every estimate carries its interval and leads to the files it was read from. Where the evidence does not decide a question, the \
 verdict says so."""
-HOW_TO_REPRODUCE = "make run"
+# What a run follows from: assets name all steps, and the site everything that pages are made of.
+_MADE_BY = ("longwave.pipelines.assets", "longwave.pipelines.publish", "longwave.reports.site")
 
 
-def assemble(con: duckdb.DuckDBPyConnection, entries: Sequence[Mapping[str, Any]], release: Mapping[str, str]) -> Any:
+def how_to_reproduce(sources: Sequence[Mapping[str, Any]], base_url: str = "") -> str:
+    """The commands that give the same site again: from the embedded facts alone, or from a backup where more is held.
+
+    Args:
+        sources: the catalogue.
+        base_url: as the site was written with.
+
+    """
+    embedded = all(vintage["kind"] == "re-recorded" for source in sources for vintage in source["vintages"])
+    made = (
+        "make run"
+        if embedded
+        else "longwave import BACKUP    # what `longwave export BACKUP` wrote where this was made\nlongwave run"
+    )
+    return f"{made}\nlongwave report --out site --base-url {base_url}" if base_url else made
+
+
+def assemble(
+    con: duckdb.DuckDBPyConnection,
+    entries: Sequence[Mapping[str, Any]],
+    release: Mapping[str, str],
+    base_url: str = "",
+) -> Any:
     """The content of a release.
 
     Args:
         con: a reader with `standing` frozen.
         entries: the claims' entries of findings.json.
-        release: version, newest_vintage, inputs_digest.
+        release: version, newest_vintage, inputs_digest, code_digest.
+        base_url: where the site will stand; "" where that is not known.
 
     """
+    sources = catalogue(con)
     blocks, media = media_pages(con, entries)
     return report.SiteContent(
         question=QUESTION,
         lede=LEDE,
         claims=list(entries),
         figures=[*figure_blocks(con), *blocks],
-        sources=catalogue(con),
-        release=dict(release) | {"how_to_reproduce": HOW_TO_REPRODUCE},
+        sources=sources,
+        release=dict(release) | {"how_to_reproduce": how_to_reproduce(sources, base_url)},
+        releases=releases(con),
+        downloads=FILES,
+        base_url=base_url,
+        lines=series_lines(con),
+        first_lines=[f"{line.source}/{line.measure}/{line.adopter}" for line in warehouse_panels.ADOPTION_LINES],
         facts=launch_facts(con).to_dicts(),
         excluded=unused_series(con).to_dicts(),
         methods=_methods(),
@@ -219,16 +251,22 @@ def _refuse_foreign(site: Path) -> None:
 
 
 def release_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Version, newest vintage, and digest of the captures' contents and the facts that the results were made from."""
+    """Version, newest vintage, and digests: of the captures' contents and facts that the results were made from, of the code."""
     return {
         "version": metadata.version("longwave"),
         "newest_vintage": str(newest_vintage(con)),
         "inputs_digest": digest_of(facts_digest(), *capture_contents(con)),
+        "code_digest": digest_of(code_digest(_MADE_BY), folder_digest(resources.files("longwave.reports"), "")),
     }
 
 
-def write_report(home: Home, site: Path) -> list[Path]:
+def write_report(home: Home, site: Path, base_url: str = "") -> list[Path]:
     """Publish the results that stand.
+
+    Args:
+        home: whose results.
+        site: where to; replaced as a whole.
+        base_url: where the site will stand, with "/" at its end; "" where that is not known.
 
     Raises:
         UnusableHome: nothing was found yet, or the folder cannot be written.
@@ -239,4 +277,4 @@ def write_report(home: Home, site: Path) -> list[Path]:
         entries = standing_claims(con)
         if not entries:
             raise UnusableHome(f"no claim was decided in {home.root} yet; start with `longwave run`")
-        return publish(assemble(con, entries, release_of(con)), con, site)
+        return publish(assemble(con, entries, release_of(con), base_url), con, site)

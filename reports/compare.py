@@ -103,7 +103,7 @@ def page(document: Json, pairs: pl.DataFrame) -> str:
     listed = document["percentiles"]
     given = document["input"]
     return rendered(
-        "compare.html.j2",
+        "own_compare.html.j2",
         heading=heading(document),
         file=f"{visible(given['file'])}: {sentence(document)}.",
         warnings=document["warnings"],

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import polars as pl
 from longwave.reports import media
 from longwave.reports.places import REGISTER, claim_page, source_page
+from longwave.reports.series_files import LINES
 
 Row = Mapping[str, Any]
 
@@ -33,9 +34,14 @@ PAGES = {
     "claims.html": "Claims",
     "curves.html": "Curves",
     "revisions.html": "Revisions",
+    "compare.html": "Compare",
+    "data.html": "Data",
     "sources.html": "Sources",
     "methods.html": "Methods",
+    "about.html": "About",
 }
+UNDER = {"sources.html": "data.html", "about.html": ""}
+"""Fixed pages that the navigation does not name, and the page of it under which each is found ("": the foot of every page)."""
 CLAIM_KEYS = ("id", "claim", "verdict", "result_class", "threshold_status", "by", "caveats", "decided_on")
 BY_KEYS = ("panel", "role", "n", "clusters", "measure", "estimate", "interval", "level", "threshold", "holds")
 SOURCE_KEYS = (
@@ -55,6 +61,7 @@ VINTAGE_KEYS = ("capture", "vintage", "vintage_precision", "url", "size", "sha25
 FACT_KEYS = ("medium", "place", "year", "event", "citation", "url", "status")
 EXCLUDED_KEYS = ("series", "source", "reason")
 CLOCK_KEYS = ("medium", "title", "age", "target", "known", "interval", "level", "note", "readable")
+RELEASED_KEYS = ("number", "vintage", "version", "inputs_digest", "claims")
 EVIDENCE = (
     "source",
     "series",
@@ -70,6 +77,8 @@ EVIDENCE = (
     "capture",
 )
 RELEASE_KEYS = ("version", "newest_vintage", "inputs_digest", "how_to_reproduce")
+
+FIRST_FIGURE = "adoption-age"
 
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -140,6 +149,7 @@ class SiteContent:
     behind captures that were fetched: ``capture``, ``part``, ``url``, ``fetched_at``, ``payload_sha256``,
     ``file``, ``offset``), ``refused`` (``vintage``, ``size``, ``sha256``, ``why``) and ``warnings``
     (``vintage``, ``check``, ``expected``, ``found``),
+    ``cadence`` (how often its publisher renews it), ``csv`` (the file of its values in ``data/``)
     and ``proven_on``: on which real response its reader was proven, or None.
 
     ``facts``: launch years, dicts with ``medium``, ``place``, ``year``, ``event``, ``citation``, ``url``,
@@ -156,6 +166,15 @@ class SiteContent:
     ``media``: a page each; a figure stands on the page of a medium by its ``page``.
 
     ``release``: ``version``, ``newest_vintage``, ``inputs_digest``, ``how_to_reproduce`` (commands, as text).
+    ``downloads``: files that whoever publishes puts into ``data/`` besides, each with what it holds.
+
+    ``lines``: one row a value of the series that can be compared (columns ``series_files.LINES``, rows of a series together),
+    ``first_lines`` the series compared at first, whose picture without JavaScript is that of the figure ``FIRST_FIGURE``.
+
+    ``release``: ``version``, ``newest_vintage``, ``inputs_digest``, ``how_to_reproduce`` (commands, as text); shown too when
+    present: ``code_digest``.
+    ``releases``: every release, the present one last: ``number``, ``vintage``, ``version``, ``inputs_digest``, ``claims``.
+    ``base_url``: where the site will stand, with "/" at its end; "" where that is not known.
     ``methods``: pairs (heading, paragraphs), plain text.
     """
 
@@ -170,6 +189,11 @@ class SiteContent:
     methods: Sequence[tuple[str, Sequence[str]]] = field(default=())
     clock: Sequence[Row] = ()
     media: Sequence[media.Medium] = ()
+    releases: Sequence[Row] = ()
+    downloads: Sequence[tuple[str, str]] = ()
+    base_url: str = ""
+    lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(LINES, pl.String)))
+    first_lines: Sequence[str] = ()
     evidence: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(EVIDENCE, pl.String)))
 
 
@@ -182,13 +206,15 @@ def check(content: SiteContent) -> None:
         *_missing("excluded series", content.excluded, "series", EXCLUDED_KEYS),
         *_missing("release", [content.release], "version", RELEASE_KEYS),
         *_missing("clock, medium", content.clock, "medium", CLOCK_KEYS),
+        *_missing("release", content.releases, "number", RELEASED_KEYS),
     ]
     if not faults:
         faults = [
             *_claim_faults(content),
             *_source_faults(content),
             *_figure_faults(content),
-            *_evidence_faults(content),
+            *_rows_faults("evidence", content, content.evidence, EVIDENCE),
+            *_rows_faults("lines", content, content.lines, LINES),
             *_media_faults(content),
         ]
     if faults:
@@ -257,15 +283,15 @@ def _media_faults(content: SiteContent) -> list[str]:
     return media.faults(content.media, [block.id for block in content.figures], claims, sources, _closed(content))
 
 
-def _evidence_faults(content: SiteContent) -> list[str]:
+def _rows_faults(what: str, content: SiteContent, rows: pl.DataFrame, columns: Sequence[str]) -> list[str]:
     """Columns that are missing, rows that may not be passed on, sources that are not there."""
-    lacking = [name for name in EVIDENCE if name not in content.evidence.columns]
+    lacking = [name for name in columns if name not in rows.columns]
     if lacking:
-        return [f"evidence: no column {', '.join(lacking)}; it has {', '.join(content.evidence.columns)}"]
-    named = _sources_in(content.evidence)
+        return [f"{what}: no column {', '.join(lacking)}; it has {', '.join(rows.columns)}"]
+    named = _sources_in(rows)
     barred, unknown = named & _closed(content), named - {str(source["source"]) for source in content.sources}
-    faults = [f"evidence: rows of {sorted(barred)} may not be passed on; leave them out"] if barred else []
-    return faults + ([f"evidence: sources {sorted(unknown)} are not among the site's sources"] if unknown else [])
+    faults = [f"{what}: rows of {sorted(barred)} may not be passed on; leave them out"] if barred else []
+    return faults + ([f"{what}: sources {sorted(unknown)} are not among the site's sources"] if unknown else [])
 
 
 def _closed(content: SiteContent) -> set[str]:

@@ -14,8 +14,8 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from longwave.reports import evidence, media, palette, places, wording
-from longwave.reports.content import PAGES, FigureBlock, SiteContent, page_of
+from longwave.reports import citing, evidence, media, palette, places, releases, series_files, wording
+from longwave.reports.content import FIRST_FIGURE, PAGES, UNDER, FigureBlock, SiteContent, page_of
 
 Views = Mapping[str, Mapping[str, Any]]
 
@@ -56,7 +56,8 @@ def _shared(content: SiteContent) -> dict[str, Any]:
         "release": content.release,
         "condition": wording.CONDITION,
         "csp": CSP,
-        "pages": PAGES,
+        "pages": {page: title for page, title in PAGES.items() if page not in UNDER},
+        "base_url": content.base_url,
         "sources": sources,
         "n_captures": len(captures),
         "n_without_address": sum(not vintage["url"] for source in sources for vintage in source["vintages"]),
@@ -83,13 +84,41 @@ def _fixed(
         page: environment.get_template(f"{page}.j2").render(
             shared,
             page=page,
-            under=page,
+            under=UNDER.get(page, page),
             page_title=title,
             sections=_sections(content.figures, views, page),
+            **_of_page(page, content, views),
             introduced=introduced,
         )
         for page, title in PAGES.items()
     }
+
+
+def _of_page(page: str, content: SiteContent, views: Views) -> dict[str, Any]:
+    """Return what one fixed page alone is given."""
+    released = releases.views(content.releases)
+    if page == "index.html" and len(released) > 1:
+        before, now = content.releases[-2:]
+        return {
+            "since": released[-2],
+            "changed": releases.changes(before["claims"], now["claims"]),
+            "most": releases.MOST,
+        }
+    if page == "compare.html":
+        compared = not content.lines.is_empty()
+        return {"compared": compared, "still": views.get(FIRST_FIGURE), "figures": series_files.FIGURES}
+    if page == "data.html":
+        closed = [source for source in content.sources if not source["redistribute"]]
+        return {"closed": closed}
+    if page == "about.html":
+        return {
+            "releases": released,
+            "number": released[-1]["number"] if released else None,
+            "software": citing.SOFTWARE,
+            "software_text": citing.software_text(content.release),
+            "software_bibtex": citing.software_bibtex(content.release),
+        }
+    return {"changed": None}
 
 
 def _of_claims(
@@ -127,7 +156,7 @@ def _of_sources(
         made[source["page"]] = template.render(
             shared,
             page=source["page"],
-            under=places.CATALOGUE,
+            under=UNDER.get(places.CATALOGUE, places.CATALOGUE),
             page_title=source["title"],
             source=source,
             drawn=[views[block.id] for block in content.figures if source["source"] in block.source_ids],

@@ -7,12 +7,12 @@ words (`wording.py`), its drawing (`svg.py`, `figures/`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from longwave.reports import media, palette, places, svg, wording
+from longwave.reports import hosting, media, palette, places, releases, series_files, svg, wording
 from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check, page_of
 from longwave.reports.feed import atom
 from longwave.reports.figures import base
@@ -39,10 +39,12 @@ def publish(content: SiteContent, out: Path) -> list[Path]:
     texts = {
         **render(content, views),
         **_pictures(views),
-        "findings.json": _findings(content),
-        places.FEED: atom(content.claims, content.question, str(content.release["newest_vintage"])),
+        "findings.json": _findings(content.claims, content.release),
+        **_released(content),
+        **series_files.files(content.lines, {s["source"]: s["title"] for s in content.sources}, content.first_lines),
+        places.FEED: atom(content),
         "site.css": palette.style_tokens() + _static("site.css"),
-        "site.js": _static("site.js"),
+        **{name: _static(name) for name in ("site.js", "compare.js", "freshness.js")},
         **({"hindsight.js": _static("hindsight.js")} if content.media else {}),
         **media.files(content.media),
         "plotly.min.js": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
@@ -55,9 +57,21 @@ def publish(content: SiteContent, out: Path) -> list[Path]:
     return sorted(out / name for name in texts)
 
 
-def _findings(content: SiteContent) -> str:
+def _released(content: SiteContent) -> dict[str, str]:
+    """Return the findings of every release, where they stand for good; and, on a host of a known address, the site's map."""
+    told = ("number", "version", "inputs_digest")
+    past = {
+        releases.file_of(row["number"]): _findings(
+            row["claims"], {**{name: row[name] for name in told}, "newest_vintage": row["vintage"]}
+        )
+        for row in content.releases
+    }
+    return {**past, **hosting.files(content)}
+
+
+def _findings(claims: Sequence[Mapping[str, Any]], release: Mapping[str, Any]) -> str:
     """Return `findings.json`: the claims as they were handed over, and the release."""
-    document = {"version": 1, "claims": list(content.claims), "release": content.release}
+    document = {"version": 1, "claims": list(claims), "release": release}
     try:
         text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValueError as error:

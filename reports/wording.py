@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from longwave.reports import gauge, palette
+from longwave.reports import citing, gauge, palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.places import anchor, claim_page, source_page
 
@@ -312,14 +312,21 @@ def sections(figures: Sequence[FigureBlock]) -> list[tuple[str, list[FigureBlock
 
 def source_view(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the catalogue says of one source."""
+    newest = max((str(vintage["vintage"]) for vintage in source["vintages"]), default="")
+    cadence = str(source.get("cadence") or "")
     return {
         **source,
+        "cadence": cadence,
+        "csv": source.get("csv"),
+        "days": citing.DAYS.get(cadence, 0),
+        "cite": citing.source_text(source, newest),
+        "bibtex": citing.source_bibtex(source, newest),
         "anchor": anchor(str(source["source"])),
         "page": source_page(str(source["source"])),
         "address": address(source["homepage"]),
         "span": palette.years(source["first_year"], source["last_year"]),
         "vintages": [vintage_view(vintage) for vintage in source["vintages"]],
-        "newest": max((str(vintage["vintage"]) for vintage in source["vintages"]), default=""),
+        "newest": newest,
         "re_recorded": any(_re_recorded(vintage) for vintage in source["vintages"]),
     }
 

@@ -43,6 +43,23 @@ _WARNINGS = """
 LATEST_FOLDER = "latest"
 DATABASE = "longwave.duckdb"
 PACKAGE = "datapackage.json"
+FILES = (
+    ("observations.parquet", "Every value in every vintage, with the capture that first said it"),
+    (DATABASE, "All tables of this list in one DuckDB file"),
+    ("attributes.parquet", "What sources say of adopters in words: a journal’s publisher, field, account"),
+    ("captures.csv", "Every capture: when, from where, its size and SHA-256"),
+    ("captures.parquet", "The same, typed"),
+    ("sources.csv", "Every source: publisher, licence, citation"),
+    ("measures.csv", "What each source measures of each medium, in which unit, of whom"),
+    ("findings.parquet", "Every number that a model found, with interval, n, seed and digest"),
+    (
+        "curve_fits.parquet",
+        "Curves fitted to all that was observed, with standard errors or the reason why there are none",
+    ),
+    (PACKAGE, "The data package: fields, keys, licences, sizes and digests of all files"),
+    ("data_dictionary.csv", "Every table of the warehouse, column by column"),
+)
+"""What is written besides the values that stand, which are in one file a source."""
 
 
 def export_data(con: duckdb.DuckDBPyConnection, folder: Path, release: Mapping[str, str]) -> list[Path]:
@@ -114,7 +131,10 @@ def _database(frames: Mapping[str, pl.DataFrame], folder: Path) -> Path:
 
 
 def catalogue(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    """Every source with its vintages, first and last year and rows: the catalogue that the site and the CLI show."""
+    """Every source with its vintages, first and last year and rows: the catalogue that the site and the CLI show.
+
+    `csv` is the file of its values that stand among those passed on, None where there are none.
+    """
     coverage = con.sql(
         """SELECT source, min(year(period_start))::INTEGER AS first_year, max(year(period_start))::INTEGER AS last_year,
                   count(*) AS rows
@@ -136,6 +156,7 @@ def catalogue(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     parts = {name: frame.partition_by("source", as_dict=True) for name, frame in told.items()}
     return [
         row
+        | {"csv": f"{LATEST_FOLDER}/{row['source']}.csv" if row["redistribute"] and row["rows"] else None}
         | {
             name: by_source[(row["source"],)].drop("source").to_dicts() if (row["source"],) in by_source else []
             for name, by_source in parts.items()

@@ -52,9 +52,14 @@
   }
 
   /* The figure for this page, width and colour scheme: a fresh copy each time. */
-  function prepared(block) {
+  function ofBlock(block) {
     var figure = JSON.parse(block.textContent);
     if (shared.change[block.id]) { shared.change[block.id](figure); }
+    return prepared(figure);
+  }
+
+  /* A figure in the colours, fonts and sizes of this page. */
+  function prepared(figure) {
     var layout = figure.layout;
     var meta = layout.meta || {};
     if (meta.heights) { layout.height = meta.heights[narrow.matches ? 1 : 0]; }
@@ -107,7 +112,7 @@
 
   /* The figure as it leaves the page: with its finding, what is drawn, the key where lines have no labels, and the source. */
   function picture(figure) {
-    var drawing = prepared(document.getElementById(figure.getAttribute("data-figure")));
+    var drawing = ofBlock(document.getElementById(figure.getAttribute("data-figure")));
     var layout = drawing.layout;
     var width = narrow.matches ? 420 : 960;
     var key = narrow.matches || figure.classList.contains("always") ? keyTraces(figure) : [];
@@ -171,7 +176,7 @@
   function draw(figure) {
     var block = document.getElementById(figure.getAttribute("data-figure"));
     var plot = figure.querySelector(".plot");
-    var drawing = prepared(block);
+    var drawing = ofBlock(block);
     figure.classList.add("drawn");
     figure.setAttribute("data-drawn", (narrow.matches ? "narrow " : "wide ") + (dark.matches ? "dark" : "light"));
     plot.hidden = false;
@@ -198,6 +203,11 @@
   }
 
   if (!window.Plotly) { return; }
+  /* For a page that makes figures of its own: the same colours, fonts and settings. */
+  shared.plot = function (plot, figure) {
+    var drawing = prepared(figure);
+    return window.Plotly.react(plot, drawing.data, drawing.layout, configuration());
+  };
   var figures = Array.prototype.slice.call(document.querySelectorAll("[data-figure]"));
   var again = function () { drawAll(figures); };
   narrow.addEventListener("change", again);

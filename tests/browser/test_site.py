@@ -251,3 +251,61 @@ def test_on_paper_pictures_stand_for_figures_and_ink_is_dark(browser, site):
         assert not page.locator(".top nav").is_visible()
         assert page.locator(".verdict").first.is_visible()
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(253, 253, 251)"
+
+
+COMPARED = (
+    "() => [...document.querySelectorAll('.compared')].map(p => p.querySelectorAll('.scatterlayer .trace').length)"
+)
+
+
+def _compared(page, traces):
+    """Wait until the pictures on Compare have so many traces each."""
+    page.wait_for_function(f"want => JSON.stringify(({COMPARED})()) === JSON.stringify(want)", arg=traces)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_series_are_found_picked_compared_and_come_back_by_the_address(browser, site, width):
+    options = {"viewport": {"width": width, "height": 900}}
+    with Watched(browser, site.as_uri(), **options) as seen, Watched(browser, site.as_uri(), **options) as other:
+        page = seen.open("compare.html", drawn=False)
+        _compared(page, [2])  # a line and the cross of its break
+        assert not page.locator("#still").is_visible()
+        page.get_by_label("Find a series").fill("ghana")
+        for at in range(2):
+            page.locator("#found input").nth(at).focus()
+            page.keyboard.press("Space")
+        assert "Without an age, so only on the calendar: Radio, Ghana; Internet, Ghana" in page.inner_text("#told")
+        page.get_by_label("of the calendar").check()
+        _compared(page, [3, 1])
+        page.get_by_label("one each").check()
+        _compared(page, [4])
+        page.get_by_text("Table of the values").click()
+        assert "1931\t55.5\t–\t–" in page.inner_text("#values")
+        assert page.evaluate(OVERFLOW) <= 0
+
+        again = other.open(page.url.removeprefix(site.as_uri() + "/"), drawn=False)
+        _compared(again, [4])
+        names = [name.inner_text() for name in again.locator("#picked a").all()]
+        assert names == ["Radio, USA", "Radio, Ghana", "Internet, Ghana"]
+        assert again.get_by_label("of the calendar").is_checked()
+        again.get_by_role("button", name="Remove Radio, Ghana").press("Enter")
+        _compared(again, [3])
+        assert again.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Remove Internet, Ghana"
+        again.locator("#picked a").first.click()
+        again.wait_for_url("**/source-*.html#series-*")
+        assert again.locator("[id='" + series_anchor(fake_site.RADIO) + "']").is_visible()
+        assert seen.faults == other.faults == []
+
+
+def test_compare_without_javascript_shows_the_four_media_and_with_hostile_words_no_harm(browser, site, hostile):
+    with Watched(browser, site.as_uri(), java_script_enabled=False) as seen:
+        page = seen.open("compare.html", drawn=False)
+        assert not page.locator("#compare").is_visible()
+        assert page.locator("noscript").is_visible()
+        assert page.locator("#still .static.wide").bounding_box()["height"] > 150
+        assert seen.faults == []
+    with Watched(browser, hostile.as_uri()) as seen:
+        page = seen.open("compare.html", drawn=False)
+        _compared(page, [2])
+        assert fake_site.HOSTILE in page.inner_text("#picked")
+        assert seen.faults == []

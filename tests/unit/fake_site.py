@@ -231,6 +231,38 @@ def evidence(text: str | None = None) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def lines(text: str | None = None) -> pl.DataFrame:
+    """Radio with a gap and a break, radio elsewhere without a launch, a count of people; `text` names the first."""
+    same = {"source": SOURCE, "metric": "adoption", "medium": "radio", "unit": "percent", "cited": True, "launch": 1920}
+    radio = {**same, "series": RADIO, "adopter": text or "Radio", "code": "USA"}
+    ageless = {"launch": None, "cited": False, "code": "GHA", "adopter": "Ghana"}
+    ghana = {**same, **ageless, "series": f"{SOURCE}/adoption/GHA"}
+    users = {**same, **ageless, "series": f"{SOURCE}/users/GHA", "medium": "internet", "unit": "persons"}
+    values = (
+        (radio, {1921: 1.0, 1922: 2.125, 1923: 7.9e-05, 1930: 48.0, 1931: 55.5}),
+        (ghana, {1990: 20.0, 1991: 30.0}),
+        (users, {1999: 1234567.0, 2000: 2345678.0}),
+    )
+    rows = [
+        {**series, "year": year, "value": value, "break": year == 1930}
+        for series, own in values
+        for year, value in own.items()
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def releases(text: str | None = None) -> list[dict[str, object]]:
+    """Two: in the second a verdict and a number are other ones, and a claim is new."""
+    now = claims(text or "When a medium takes root, its early adopters get more influence than others.")
+    first, second = ({**claim, "by": [dict(row) for row in claim["by"]]} for claim in now[:2])
+    first["verdict"] = "undecided"
+    second["by"][0]["estimate"] = 0.1
+    return [
+        {"number": 1, "vintage": "2019-07-27", "version": "0.0", "inputs_digest": "1" * 64, "claims": [first, second]},
+        {"number": 2, "vintage": "2022-06-21", "version": "0.0-test", "inputs_digest": "2" * 64, "claims": now},
+    ]
+
+
 def sources(text: str) -> list[dict[str, object]]:
     """One invented source with two vintages."""
     vintage = {
@@ -439,5 +471,8 @@ def content(text: str | None = None) -> SiteContent:
             },
         ],
         evidence=evidence(text),
+        lines=lines(text),
+        first_lines=[RADIO, "not/held/here"],
+        releases=releases(text),
         methods=[(text or "Ripeness", [text or "Information is one minus a ratio of squared errors.", "So."])],
     )

@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 import pytest
 from frictionless import Package
-from longwave.warehouse.export import DATABASE, PACKAGE, export_data
+from longwave.warehouse.export import DATABASE, FILES, PACKAGE, catalogue, export_data
 from longwave.warehouse.passed_on import AS_CSV, AS_PARQUET, LATEST, columns_of, rows_of
 from longwave.warehouse.store import Warehouse, reader
 
@@ -86,6 +86,13 @@ def test_no_row_of_a_source_that_may_not_be_passed_on_is_in_any_file(con, tmp_pa
     assert set(held) == {export.name for export in (*AS_CSV, *AS_PARQUET)}
     assert held["observations"].height == 3
     assert [name for name, rows in held.items() if CLOSED in rows.write_csv()] == []
+
+
+def test_the_list_of_files_is_that_of_the_folder(con, tmp_path):
+    written = {path.relative_to(tmp_path).as_posix() for path in export_data(con, tmp_path, RELEASE)}
+    told = {row["source"]: row["csv"] for row in catalogue(con)}
+    assert told == {OPEN: f"latest/{OPEN}.csv", CLOSED: None}
+    assert written == {name for name, _ in FILES} | {told[OPEN]}
 
 
 def test_the_same_facts_give_the_same_bytes_but_of_the_database(con, tmp_path):

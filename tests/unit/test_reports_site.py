@@ -99,7 +99,14 @@ def test_no_code_stands_in_a_page_and_nothing_is_loaded_from_elsewhere(hostile, 
     tree = _parsed(hostile / page)
     for script in _all(tree, "script"):
         if script.get("src"):
-            assert script.get("src") in ("plotly.min.js", "site.js", "hindsight.js")
+            assert script.get("src") in (
+                "plotly.min.js",
+                "site.js",
+                "hindsight.js",
+                "compare.js",
+                "compare/index.js",
+                "freshness.js",
+            )
             assert script.get("defer") is not None
         else:
             assert script.get("type") == "application/json"
@@ -320,7 +327,10 @@ def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_
     shut = dataclasses.replace(content, sources=closed, figures=(), media=())
     with pytest.raises(ContentError, match=r"evidence: rows of .* may not be passed on"):
         publish(shut, tmp_path / "site")
-    publish(dataclasses.replace(shut, evidence=content.evidence.clear()), tmp_path / "site")
+    shut = dataclasses.replace(shut, evidence=content.evidence.clear())
+    with pytest.raises(ContentError, match=r"lines: rows of .* may not be passed on"):
+        publish(shut, tmp_path / "site")
+    publish(dataclasses.replace(shut, lines=content.lines.clear()), tmp_path / "site")
     assert "Its rows may not be passed on, so none stands here." in _main(tmp_path / "site" / SOURCE_PAGE)
 
 
@@ -354,13 +364,20 @@ def test_the_feed_has_an_entry_a_verdict_dated_by_its_vintage(site, hostile):
         (e.findtext("a:title", "", names), e.findtext("a:updated", "", names)) for e in root.findall("a:entry", names)
     ]
     assert entries == [
+        ("Release 2, on vintages to 2022-06-21", "2022-06-21T00:00:00Z"),
         ("C6: supported, before: undecided", "2022-06-21T00:00:00Z"),
         ("C4a: undecided", "2022-06-21T00:00:00Z"),
+        ("Release 1, on vintages to 2019-07-27", "2019-07-27T00:00:00Z"),
         ("C6: undecided", "2019-07-27T00:00:00Z"),
     ]
     assert len({e.findtext("a:id", "", names) for e in root.iter()}) > 3
     assert root.findtext("a:updated", "", names) == "2022-06-21T00:00:00Z"
-    assert {link.get("href") for link in root.findall("a:entry/a:link", names)} == {"claim-c6.html", "claim-c4a.html"}
+    assert {link.get("href") for link in root.findall("a:entry/a:link", names)} == {
+        "claim-c6.html",
+        "claim-c4a.html",
+        "releases/1/findings.json",
+        "releases/2/findings.json",
+    }
     assert fake_site.HOSTILE in ElementTree.parse(hostile / "verdicts.atom").getroot().findtext("a:title", "", names)
 
 
@@ -422,6 +439,11 @@ def _elsewhere():
         (dataclasses.replace(fake_site.content(), evidence=_elsewhere()), "evidence: sources ['elsewhere']"),
         (dataclasses.replace(fake_site.content(), clock=[{"medium": "social"}]), "clock, medium social: no 'title'"),
         (_closed(), "may not be passed on"),
+        (
+            dataclasses.replace(fake_site.content(), lines=fake_site.lines().with_columns(source=pl.lit("elsewhere"))),
+            "lines: sources ['elsewhere']",
+        ),
+        (dataclasses.replace(fake_site.content(), releases=[{"number": 1}]), "release 1: no 'vintage'"),
         (_with_claim(verdict="true"), "verdict 'true'"),
         (_with_claim(by=[{"panel": "x"}]), "no 'estimate'"),
         (dataclasses.replace(fake_site.content(), sources=fake_site.sources("x") * 2), "given twice"),
@@ -438,6 +460,8 @@ def _elsewhere():
         "evidence",
         "clock",
         "closed",
+        "lines",
+        "releases",
         "verdict",
         "by",
         "twice",
