@@ -11,7 +11,8 @@ from longwave.models.claims import NOT_HELD, VERDICTS, load_registry
 from longwave.warehouse.export import export_parquet
 
 CLAIMS = [claim["id"] for claim in load_registry()["claims"]]
-SHARED = ("plotly.min.js",)
+# The DuckDB file holds the rows of the Parquet and CSV files beside it.
+SHARED = ("plotly.min.js", "longwave.duckdb")
 
 
 def strings_of(folder):
@@ -21,6 +22,9 @@ def strings_of(folder):
             frame = pl.read_parquet(path)
             texts = [frame[name].drop_nulls().unique().to_list() for name in frame.select(pl.col(pl.String)).columns]
             yield path.name, "\n".join([*frame.columns, *[text for column in texts for text in column]])
+        elif path.parent.name == "latest":
+            # The first day of a period is a name of that period, and no day on which anything happened.
+            yield path.name, pl.read_csv(path, infer_schema=False).drop("period_start").write_csv()
         elif path.is_file() and path.name not in SHARED:
             yield path.name, path.read_text(encoding="utf-8")
 
