@@ -26,8 +26,8 @@ def data_blocks(years: pl.DataFrame) -> list[FigureBlock]:
             frame=years,
             alt="One row a source: the years in which it has values, thick where most of its series have one.",
             note=(
-                "Values that stand now, filler zeros among them. A colour is that of the one medium that a source speaks of, "
-                "grey where it speaks of several or of another."
+                "Values that stand now, filler zeros and covariates such as population among them. A colour is that of the one "
+                "medium that a source speaks of, grey where it speaks of several or of another."
             ),
             source_ids=[],
             unit="series with a value",

@@ -229,11 +229,15 @@
     return one.medium.charAt(0).toUpperCase() + one.medium.slice(1) + ", " + one.adopter;
   }
 
-  /* The first year at or over 50 %, of a share that was seen below not long before: half of sets is not half of people. */
+  /* The first year at or over 50 %, of a share that was seen below not long before: half of sets is not half of people. Over
+     a listed break nobody knows when it was. */
   function half(one, all) {
     if (one.unit !== "percent") { return 0; }
     for (var i = 1; i < all.length; i += 1) {
-      if (all[i][1] >= 50) { return all[i - 1][1] < 50 && all[i][0] - all[i - 1][0] <= LONGEST_STEP ? all[i][0] : 0; }
+      if (all[i][1] >= 50) {
+        var broken = one.breaks.indexOf(all[i][0]) >= 0 || one.breaks.indexOf(all[i - 1][0]) >= 0;
+        return !broken && all[i - 1][1] < 50 && all[i][0] - all[i - 1][0] <= LONGEST_STEP ? all[i][0] : 0;
+      }
     }
     return 0;
   }
@@ -424,7 +428,7 @@
       var words = plain(name(end.one));
       layout.annotations.push({
         x: layout.xaxis.range[1], y: end.p[1], yshift: at - end.p[1] * pixels, text: words.length > 30 ? words.slice(0, 29) + "…" : words,
-        showarrow: false, xanchor: "left", yanchor: "middle", xshift: 4, font: { size: 12, color: end.one.colour }
+        showarrow: false, xanchor: "left", yanchor: "middle", xshift: 4, font: { size: 12, color: end.one.ink }
       });
     });
   }

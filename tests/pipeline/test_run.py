@@ -118,6 +118,12 @@ def test_no_row_of_a_source_that_may_not_be_passed_on_is_exported(longwave, home
         before = set(pl.read_parquet(home_copy / "site" / "data" / f"{name}.parquet")["source"])
         after = set(pl.read_parquet(tmp_path / "report" / "data" / f"{name}.parquet")["source"])
         assert before - after == {kept}
+    assert (home_copy / "site" / "data" / "latest" / f"{kept}.csv").is_file()
+    for path in (tmp_path / "report").rglob("*.*"):
+        if path.suffix == ".csv" and path.name != "data_dictionary.csv":
+            assert kept not in path.read_text(encoding="utf-8"), path.name
+        if path.parent.name == "compare":
+            assert kept not in path.read_text(encoding="utf-8"), path.name
     for name in ("adoption-age", "adoption-year"):
         before = set(pl.read_csv(home_copy / "site" / "data" / f"{name}.csv")["source"])
         after = set(pl.read_csv(tmp_path / "report" / "data" / f"{name}.csv")["source"])
