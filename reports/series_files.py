@@ -22,7 +22,7 @@ INDEX = f"{FOLDER}/index.js"
 LINES = ("series", "medium", "metric", "unit", "adopter", "code", "source", "launch", "cited", "year", "value", "break")
 OTHERS = "others"
 FEW = 10
-FIGURES = 6
+FIGURES = 5
 """Significant figures of a value: more than a screen shows. Every digit stands on the page of its source."""
 
 
@@ -42,16 +42,19 @@ def files(lines: pl.DataFrame, titles: Mapping[str, str], first: Sequence[str]) 
     )
     file_of = _file_of(series)
     sources, media, metrics, units = (_codes(series[name].to_list()) for name in ("source", "medium", "metric", "unit"))
+    prefixes = _codes([_split(name)[0] for name in series["series"]])
     rows: list[list[Any]] = []
     values: dict[str, list[list[Any]]] = {}
     for row in series.iter_rows(named=True):
         codes = [sources[row["source"]], media[row["medium"]], metrics[row["metric"]], units[row["unit"]]]
         years = row["year"]
-        rows.append([row["series"], row["adopter"], row["code"] or "", *codes, years[0], years[-1], len(years)])
+        prefix, key = _split(row["series"])
+        rows.append([prefixes[prefix], key, *_unless(key, row["adopter"], row["code"]), *codes, years[0], years[-1]])
         values.setdefault(file_of[row["medium"]], []).append([row["launch"], int(row["cited"]), *_values(row)])
     held = set(series["series"])
     index = {
         "series": rows,
+        "prefixes": list(prefixes),
         "sources": [[titles.get(source, source), source_page(source)] for source in sources],
         "media": [[medium, file_of[medium], *_colours(medium, media)] for medium in media],
         "metrics": [metric.replace("_", " ") for metric in metrics],
@@ -60,6 +63,17 @@ def files(lines: pl.DataFrame, titles: Mapping[str, str], first: Sequence[str]) 
     }
     made = {f"{FOLDER}/{name}.js": _call("longwaveValues", name, own) for name, own in sorted(values.items())}
     return {INDEX: _call("longwaveIndex", index), **made}
+
+
+def _split(series: str) -> tuple[str, str]:
+    """Return a series' id in two parts: source and measure, which many share, and the adopter's key."""
+    at = series.find("/", series.find("/") + 1) + 1
+    return series[:at], series[at:]
+
+
+def _unless(key: str, adopter: str, code: str | None) -> list[Any]:
+    """Return an adopter and its code, 0 where it is the key again; "" where there is no code."""
+    return [0 if text == key else text for text in (adopter, code or "")]
 
 
 def _file_of(series: pl.DataFrame) -> dict[str, str]:

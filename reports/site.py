@@ -62,18 +62,18 @@ def _released(content: SiteContent) -> dict[str, str]:
     told = ("number", "version", "inputs_digest")
     past = {
         releases.file_of(row["number"]): _findings(
-            row["claims"], {**{name: row[name] for name in told}, "newest_vintage": row["vintage"]}
+            row["claims"], {**{name: row[name] for name in told}, "newest_vintage": row["vintage"]}, indent=None
         )
         for row in content.releases
     }
     return {**past, **hosting.files(content)}
 
 
-def _findings(claims: Sequence[Mapping[str, Any]], release: Mapping[str, Any]) -> str:
-    """Return `findings.json`: the claims as they were handed over, and the release."""
+def _findings(claims: Sequence[Mapping[str, Any]], release: Mapping[str, Any], indent: int | None = 2) -> str:
+    """Return `findings.json`: the claims as they were handed over, and the release; those of releases, which add up, in short."""
     document = {"version": 1, "claims": list(claims), "release": release}
     try:
-        text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(document, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ContentError(f"findings.json: {error}; write None where there is no number") from error
     return text + "\n"

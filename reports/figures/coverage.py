@@ -62,17 +62,18 @@ def _draw(fig: go.Figure, at: int, own: pl.DataFrame, medium: str, *, key: bool)
             width=width,
             key=named,
         )
+    # What is held is told once, by the thin line below.
+    fig.data[-1].update(hoverinfo="skip", hovertemplate=None, text=None)
 
 
 def _broken(years: pl.DataFrame) -> tuple[list[float], list[str | None]]:
-    """Return each year as a stretch of its own length with what is held of it, parted where the next year has nothing."""
+    """Return each unbroken run of years, half a year longer at both ends, with what is held of each; runs are parted by None."""
     xs: list[float] = []
     words: list[str | None] = []
-    for year, n in years.select("year", "series").iter_rows():
-        if xs and year - 0.5 > xs[-1]:
-            xs.append(xs[-1])
-            words.append(None)
+    rows = list(years.select("year", "series").iter_rows())
+    for at, (year, n) in enumerate(rows):
         said = f"{year}: {palette.integer(n)} series"
-        xs += [year - 0.5, year, year + 0.5]
-        words += [said, said, said]
+        begins, ends = at == 0 or rows[at - 1][0] < year - 1, at == len(rows) - 1 or rows[at + 1][0] > year + 1
+        xs += [*([year - 0.5] if begins else []), year, *([year + 0.5, year + 0.5] if ends else [])]
+        words += [*([said] if begins else []), said, *([said, None] if ends else [])]
     return xs, words

@@ -38,12 +38,13 @@
 
   /* --- the index, and values as they come */
 
+  /* A row: prefix of the id, key, adopter and code (0: the key), source, medium, metric, unit, first and last year. */
   function described(row) {
-    var medium = index.media[row[4]];
+    var medium = index.media[row[5]];
     return {
-      id: row[0], adopter: row[1], code: row[2], source: index.sources[row[3]], medium: medium[0], file: medium[1],
-      colour: medium[2], ink: medium[3], metric: index.metrics[row[5]], unit: index.units[row[6]],
-      first: row[7], last: row[8], n: row[9]
+      id: index.prefixes[row[0]] + row[1], adopter: row[2] || row[1], code: row[3] === 0 ? row[1] : row[3],
+      source: index.sources[row[4]], medium: medium[0], file: medium[1], colour: medium[2], ink: medium[3],
+      metric: index.metrics[row[6]], unit: index.units[row[7]], first: row[8], last: row[9]
     };
   }
 

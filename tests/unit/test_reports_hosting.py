@@ -189,7 +189,9 @@ def test_the_scripts_hold_every_value_in_the_order_of_the_index():
     made = series_files.files(fake_site.lines(), {fake_site.SOURCE: "Told"}, [fake_site.RADIO, "not/held/here"])
     assert sorted(made) == ["compare/index.js", "compare/others.js"]
     index = json.loads(re.fullmatch(r"longwaveIndex\((.*)\);\n", made["compare/index.js"]).group(1))
-    assert [row[0] for row in index["series"]] == fake_site.lines()["series"].unique(maintain_order=True).to_list()
+    ids = [index["prefixes"][row[0]] + row[1] for row in index["series"]]
+    assert ids == fake_site.lines()["series"].unique(maintain_order=True).to_list()
+    assert [row[2:4] for row in index["series"]] == [[0, "USA"], ["Ghana", 0], ["Ghana", 0]]
     assert index["first"] == [fake_site.RADIO]
     assert index["sources"] == [["Told", f"source-{fake_site.SOURCE}.html"]]
     assert [medium[:2] for medium in index["media"]] == [["radio", "others"], ["internet", "others"]]
@@ -197,7 +199,7 @@ def test_the_scripts_hold_every_value_in_the_order_of_the_index():
     radio, ghana, users = values
     assert radio == [1920, 1, 1921, [1, 2.125, 7.9e-05, *[None] * 6, 48, 55.5], [1930]]
     assert ghana == [None, 0, 1990, [20, 30]]
-    assert users == [None, 0, 1999, [1234570, 2345680]]
+    assert users == [None, 0, 1999, [1234600, 2345700]]
 
 
 def test_nothing_to_compare_writes_nothing():

@@ -60,7 +60,12 @@ def test_the_map_of_years_says_what_it_shows(con):
     assert block.figure.layout.title.text.startswith(
         "The record goes back to 1925 (owid_technology_diffusion); half of"
     )
-    thin, thick = (trace for trace in block.figure.data if SHARE in trace.hovertemplate)
+    (at,) = (at for at, trace in enumerate(block.figure.data) if SHARE in (trace.hovertemplate or ""))
+    thin, thick = block.figure.data[at : at + 2]
+    assert list(thin.x)[:6] == [1992.5, 1993, 1994, 1995, 1996, 1996.5], (
+        "a run of years, half a year longer at both ends"
+    )
+    assert thin.text[1] == "1993: 1 series"
     assert None in thin.y, "no line over years without a value"
     assert thin.line.width < thick.line.width
     assert data_blocks(years.clear()) == []
