@@ -10,10 +10,10 @@ run: $(STAMP)            ## run the pipeline, publish the site, print the verdic
 	@$(BIN)/longwave run
 
 test: $(STAMP)           ## the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 cover: $(STAMP)          ## the same, with the lines and branches that no test runs: slower
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 setup: $(STAMP)          ## the virtual environment alone
 

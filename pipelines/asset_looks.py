@@ -25,6 +25,7 @@ FRONT = "index.html"
 PAGES: dict[str, str] = {
     "world/facts": f"{CATALOGUE}#launch-years",
     "findings/information_by_age": "ripeness.html",
+    "findings/hindsight": "media.html",
     "findings/backtests": "forecasts.html",
     "findings/curve_fits": "curves.html",
     "findings/curves": "curves.html",

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import logging
 import os
 import shutil
 import subprocess
@@ -60,6 +61,59 @@ def _record(warehouse, source, vintage, values, *, measure=None, scope="full", t
         "n_rows": frame.height,
     }
     return warehouse.merge_capture(capture, scope_of(scope, measure, spec, mapped.rows), mapped.series, mapped.rows)
+
+
+@pytest.fixture(autouse=True)
+def _own_log():
+    """What a command sets up to log in this process ends with the test."""
+    log = logging.getLogger("longwave")
+    logged = log.propagate, log.level, list(log.handlers)
+    yield
+    log.propagate, log.handlers = logged[0], logged[2]
+    log.setLevel(logged[1])
+
+
+_ORDER = ("browser", "unit", "readers", "capture", "asof", "installed", "pipeline")
+_TOGETHER = {
+    "tests/browser/": "browser",
+    "tests/pipeline/test_asof.py": "asof",
+    "::test_a_command_of_the_readme_runs": "asof",
+    "::test_a_run_as_of_an_earlier_date_quotes_no_record_of_later_facts": "asof",
+    "tests/pipeline/test_packaging.py": "installed",
+    "::test_two_homes_publish_the_same_bytes": "installed",
+}
+"""Tests that share something that takes long to make, a browser or a home, stay on one worker."""
+
+
+def _group(nodeid):
+    return next((group for part, group in _TOGETHER.items() if part in nodeid), nodeid)
+
+
+def pytest_collection_modifyitems(items):
+    """The browser's tests make the real run's home on one worker while the other has tests that need none.
+
+    Else both workers would begin with tests that wait for the same home. Slow groups come before what is left.
+    """
+
+    def place(item):
+        folder = item.nodeid.split("/")[1] if item.nodeid.startswith("tests/") else ""
+        place = _group(item.nodeid) if _group(item.nodeid) in _ORDER else folder
+        return _ORDER.index(place) if place in _ORDER else len(_ORDER)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out tests in that order, groups as a whole: xdist's own groups are not heeded by pytest 9.2, which it names by id."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False
+    return Grouped(config, log)
 
 
 @pytest.fixture
@@ -133,6 +187,8 @@ def _inside(args, home=None, **env):
     """The command line in this process: what a process of its own would do, without the seconds it takes to start."""
     out, err = io.StringIO(), io.StringIO()
     kept, argv = dict(os.environ), sys.argv
+    log = logging.getLogger("longwave")
+    logged = log.propagate, log.level, list(log.handlers)
     try:
         os.environ.clear()
         os.environ.update(_environment(home, **env))
@@ -148,6 +204,8 @@ def _inside(args, home=None, **env):
         os.environ.clear()
         os.environ.update(kept)
         sys.argv = argv
+        log.propagate, log.handlers = logged[0], logged[2]
+        log.setLevel(logged[1])
     return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
 
 

@@ -5,6 +5,7 @@ Belongs here: files, and the catalogue of sources. Does not belong here: which r
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -122,11 +123,14 @@ def _dictionary(folder: Path) -> Path:
 def _database(frames: Mapping[str, pl.DataFrame], folder: Path) -> Path:
     """One DuckDB file of the same rows, a table an export."""
     path = folder / DATABASE
-    with duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE}) as con:
-        for name, frame in frames.items():
-            con.register("rows_passed_on", frame.to_arrow())
-            con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM rows_passed_on')  # noqa: S608
-            con.unregister("rows_passed_on")
+    try:
+        with duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE}) as con:
+            for name, frame in frames.items():
+                con.register("rows_passed_on", frame.to_arrow())
+                con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM rows_passed_on')  # noqa: S608
+                con.unregister("rows_passed_on")
+    except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:  # a disk that is full
+        raise OSError(errno.ENOSPC, str(error).splitlines()[0], str(path)) from error
     return path
 
 

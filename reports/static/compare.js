@@ -202,7 +202,8 @@
   }
 
   function evidence(one) {
-    var safe = one.id.replace(/[^A-Za-z0-9_-]/gu, function (mark) { return "." + mark.codePointAt(0).toString(16) + "."; });
+    /* The place that reports/places.py gives the series, which leaves out the name of its source. */
+    var safe = one.id.slice(one.id.indexOf("/") + 1).replace(/[^A-Za-z0-9_-]/gu, function (mark) { return "." + mark.codePointAt(0).toString(16) + "."; });
     return one.source[1] + "#series-" + safe;
   }
 
@@ -280,7 +281,7 @@
     Array.prototype.forEach.call(drawn.querySelectorAll(".compared"), function (old) { window.Plotly.purge(old); });
     emptied(drawn);
     groups.filter(function (group) { return group.length; }).forEach(function (group) {
-      var plot = made("div", { "class": "plot compared", role: "img", "aria-label": alt(group, onAge) });
+      var plot = made("div", { "class": "plot compared", role: "group", "aria-label": alt(group, onAge) });
       drawn.appendChild(plot);
       window.longwave.plot(plot, chosen("form") === "apart" ? apart(group, onAge) : together(group, onAge));
     });

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 _spec = importlib.util.spec_from_file_location("watched", Path(__file__).with_name("watched.py"))
 watched = importlib.util.module_from_spec(_spec)

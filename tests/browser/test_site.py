@@ -8,7 +8,7 @@ import pytest
 from longwave.reports.places import claim_page, series_anchor, source_page
 from longwave.reports.site import PAGES, publish
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def loaded(path):

@@ -179,7 +179,6 @@ def test_the_run_finds_what_the_record_says(full_home, query):
     assert "No backtest of the facts at hand has been measured" not in page
 
 
-@pytest.mark.xdist_group("asof")
 def test_a_run_as_of_an_earlier_date_quotes_no_record_of_later_facts(asof_home, query):
     (site,) = (asof_home / "site-asof").iterdir()
     assert "No backtest of the facts at hand has been measured" in (site / "forecasts.html").read_text(encoding="utf-8")

@@ -8,7 +8,6 @@ import zipfile
 import pytest
 from longwave.warehouse.home import checkout, default_home
 
-pytestmark = pytest.mark.xdist_group("installed")
 FOLDERS = ("models", "pipelines", "reports", "warehouse")
 
 _WHERE = """

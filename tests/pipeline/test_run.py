@@ -84,7 +84,6 @@ def test_a_first_run_does_not_say_that_nothing_changed(full_home):
     assert "steps done: world/facts, findings/adoption" in full_home.stdout
 
 
-@pytest.mark.xdist_group("installed")
 def test_two_homes_publish_the_same_bytes(full_home, installed, contents):
     """One from the checkout, one from the wheel elsewhere, with another hash seed, time zone and number of threads."""
     here, there = contents(full_home.site), contents(installed.home / "site")

@@ -17,7 +17,6 @@ from longwave.pipelines.spread import NoWorkers, map_blocks
 from longwave.warehouse.large_panels import LargePanel
 
 # One cluster for all of them.
-pytestmark = pytest.mark.xdist_group("dask")
 
 
 @pytest.fixture(scope="module")
