@@ -174,6 +174,23 @@ def is_unicast(address: NetworkAddress) -> bool:
     return seen.is_loopback or not special
 
 
+def require_webhook(url: str) -> bool:
+    """Hold the address that alerts are sent to to the rules: https, or http on this machine; says whether it is this machine.
+
+    It is whoever runs this who names it, so it may be private, as an alert manager in a network of one's own is.
+
+    Raises:
+        ForbiddenAddress: neither, or no URL at all. What it says does not repeat the address, which may hold a secret.
+
+    """
+    parts = _split(url, ("http", "https"))
+    host = host_name(parts.hostname or "")
+    loopback = host == "localhost" or _is_loopback_literal(host)
+    if parts.scheme == "http" and not loopback:
+        raise ForbiddenAddress("http in the clear is for this machine alone; give an https address")
+    return loopback
+
+
 @dataclass(frozen=True)
 class Mirror:
     """A server asked in place of the publishers: `BASE/<original host>/<path>?<query>`."""

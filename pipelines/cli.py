@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 from longwave.pipelines import cli_assess, cli_authority, cli_capture, cli_compare, cli_forecast, cli_upkeep
-from longwave.pipelines.console import console_of, outcome_of, write_summary
+from longwave.pipelines.console import console_of, outcome_of
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home
@@ -101,7 +101,6 @@ def run(
     with run_lock(home.lock, settings.wait), told:
         outcome = run_job(home, "run", {"as_of": day or "", "live": live})
     seconds = time.monotonic() - started
-    _write_summary(home, outcome, seconds)
     where = Home(home.root / "as-of" / day) if day else home
     site = (home.root / "site-asof" / day if day else home.site) / "index.html"
     _print_run(console, outcome, where, site, seconds)
@@ -111,18 +110,6 @@ def run(
             f"  not renewed: {', '.join(troubled)}; their figures stand as they were (`longwave sources` says why)"
         )
         raise typer.Exit(1)
-
-
-def _write_summary(home: Home, outcome: Any, seconds: float) -> None:
-    summary = {
-        "version": 1,
-        "command": "run",
-        "run": outcome.run_id,
-        "seconds": round(seconds, 3),
-        "changed": outcome.changed,
-        "steps": [step.asset for step in outcome.steps],
-    }
-    write_summary(home, outcome.run_id, summary)
 
 
 def _print_run(console: Console, outcome: Any, home: Home, site: Path, seconds: float) -> None:
@@ -372,7 +359,9 @@ def main() -> None:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = f"LONGWAVE_{str(wrong['loc'][0]).upper()}"
-        sys.stderr.write(f"longwave: {name} is {wrong['input']!r}: {wrong['msg']}\n")
+        # An address of a webhook is a secret; what is wrong with it is said without it.
+        given = "not usable" if name == "LONGWAVE_ALERT_WEBHOOK" else repr(wrong["input"])
+        sys.stderr.write(f"longwave: {name} is {given}: {wrong['msg']}\n")
         sys.exit(2)
     except LongwaveError as error:
         sys.stderr.write(f"longwave: {error}\n")

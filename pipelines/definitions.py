@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from longwave.pipelines.assets import ALL_ASSETS
 from longwave.pipelines.house import House
+from longwave.pipelines.logs import LINES, console
 from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.sources._spec import CYCLES
 
@@ -12,19 +13,21 @@ RUN_JOB = dg.define_asset_job(
     "run",
     selection=dg.AssetSelection.all(),
     executor_def=dg.in_process_executor,
+    config=LINES,
     description="The main job: observe every source, find, decide the claims, publish. What is unchanged is not done again.",
 )
 REFRESH_JOB = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.groups("world", "sources"),
     executor_def=dg.in_process_executor,
-    config={"resources": {"house": {"config": {"live": True}}}},
+    config={"resources": {"house": {"config": {"live": True}}}, **LINES},
     description="Ask every source that can be asked, archive what it answers, and observe it. Finds and publishes nothing.",
 )
 PUBLISH_JOB = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.groups("claims", "publish"),
     executor_def=dg.in_process_executor,
+    config=LINES,
     description="Decide the claims anew and publish the site from the findings that stand.",
 )
 MONTHLY = dg.ScheduleDefinition(
@@ -48,7 +51,7 @@ def _refresh_schedule(cycle: str) -> dg.ScheduleDefinition:
         f"refresh_{cycle}",
         selection=dg.AssetSelection.assets(*[dg.AssetKey(["sources", source]) for source in sources]),
         executor_def=dg.in_process_executor,
-        config={"resources": {"house": {"config": {"live": True}}}},
+        config={"resources": {"house": {"config": {"live": True}}}, **LINES},
         description=f"Ask the {len(sources)} sources that are asked {cycle}.",
     )
     return dg.ScheduleDefinition(
@@ -67,6 +70,7 @@ def defs() -> dg.Definitions:
         assets=ALL_ASSETS,
         jobs=[RUN_JOB, REFRESH_JOB, PUBLISH_JOB],
         schedules=[MONTHLY, *_refresh_schedules()],
+        loggers={"console": console},
         resources={"house": House()},
         executor=dg.in_process_executor,
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home, disk_trouble
 
 DAGSTER_YAML = """\
-# Written by longwave. No telemetry, no pop-up on first start, one run at a time.
+# Written by longwave. No telemetry, no pop-up on first start, one run at a time, ticks forgotten.
 telemetry:
   enabled: false
 nux:
@@ -20,6 +21,11 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 1
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days: {skipped: 7, failure: 90, success: 90}
 """
 
 
@@ -76,11 +82,12 @@ def run_job(
     prepare_dagster(home)
     import dagster as dg
     from longwave.pipelines.definitions import defs
+    from longwave.pipelines.logs import LINES, QUIET
 
     config = {
         "resources": {"house": {"config": dict(house or {})}},
         # The event log keeps everything; the terminal shows our own lines.
-        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        **(LINES if Settings().log == "json" else {"loggers": {"console": {"config": QUIET}}}),
     }
     with dg.DagsterInstance.get() as instance:
         definition = _definitions(defs).resolve_job_def(job)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 from longwave.pipelines.capture import Captured, recover
+from longwave.pipelines.ending import recording
 from longwave.pipelines.fetch import Fetcher
 from longwave.pipelines.observe import Held, held_originals
 from longwave.pipelines.progress import receiving, say
@@ -40,12 +41,14 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[House, None, None]:
-        """Hold the run lock for as long as the run needs the house; adopt first what a killed run archived."""
-        del context
+        """Hold the run lock for as long as the run needs the house; adopt first what a killed run archived.
+
+        In the end a summary, alerts and metrics are left behind.
+        """
         self.require_vintage()
         settings = Settings()
         home = settings.house().prepare()
-        with run_lock(home.lock, settings.wait), ExitStack() as stack:
+        with run_lock(home.lock, settings.wait), recording(context, home, self.as_of), ExitStack() as stack:
             finish_import(home)
             if self.live or self.from_archive:
                 self._fetcher = stack.enter_context(Fetcher(settings, progress=receiving))

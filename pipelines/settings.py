@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from longwave.pipelines.addresses import ForbiddenAddress, Mirror, host_name
+from longwave.pipelines.addresses import ForbiddenAddress, Mirror, host_name, require_webhook
 from longwave.warehouse.founding_files import founding_folder
 from longwave.warehouse.home import Home, default_home
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _WORD = r"[!-'*-;=?A-~]+"
@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     seconds between two requests to one host; 0: none. LONGWAVE_ATTEMPTS: how often an address is asked before giving up.
     LONGWAVE_CONNECT_SECONDS, LONGWAVE_READ_SECONDS and LONGWAVE_TOTAL_SECONDS: how long to wait for a connection, for the
     next bytes, and for an answer with all attempts.
+
+    LONGWAVE_ALERT_WEBHOOK: where alerts are sent as JSON, https or this machine; never shown, since it may hold a secret.
+    LONGWAVE_LOG: `text`, or `json` for one object a line on standard error. LONGWAVE_KEEP_DAYS: how many days of Dagster's
+    own records `longwave prune` leaves. LONGWAVE_UNATTENDED: start schedules and sensors without a person switching them on.
     """
 
     model_config = SettingsConfigDict(env_prefix="LONGWAVE_")
@@ -46,6 +50,10 @@ class Settings(BaseSettings):
     connect_seconds: Seconds = 10.0
     read_seconds: Seconds = 30.0
     total_seconds: Seconds = 300.0
+    alert_webhook: SecretStr = SecretStr("")
+    log: Literal["text", "json"] = "text"
+    keep_days: int = Field(default=90, ge=1, le=36_500)
+    unattended: bool = False
 
     @field_validator("mirror_hosts", mode="before")
     @classmethod
@@ -68,6 +76,17 @@ class Settings(BaseSettings):
                 Mirror.parse(value, info.data.get("mirror_hosts", ()))
             except ForbiddenAddress as wrong:
                 raise ValueError(str(wrong)) from wrong
+        return value
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _usable_webhook(cls, value: SecretStr) -> SecretStr:
+        """Refused when it is set, not when the first alert is lost."""
+        if value.get_secret_value():
+            try:
+                require_webhook(value.get_secret_value())
+            except ForbiddenAddress as wrong:
+                raise ValueError(str(wrong)) from None
         return value
 
     @field_validator("contact")

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import httpcore
 import httpx
-from longwave.pipelines.addresses import NetworkAddress
+from longwave.pipelines.addresses import NetworkAddress, is_loopback, is_unicast, require_webhook
 
 Resolve = Callable[[str, int], Sequence[str]]
 T = TypeVar("T")
@@ -43,6 +43,10 @@ class UnknownHost(Exception):
 
 class Overdue(Exception):
     """The time allowed for an answer is used up, whatever is still arriving."""
+
+
+class NotDelivered(Exception):
+    """A message that did not arrive; says why without the address, which may hold a secret."""
 
 
 class Deadline:
@@ -255,3 +259,42 @@ class GuardedTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close what is open."""
         self._pool.close()
+
+
+def post_json(url: str, body: bytes, seconds: float) -> None:
+    """Send JSON to an address of the operator's own, once, within a time limit; redirects are not followed.
+
+    Args:
+        url: https, or http on this machine.
+        body: JSON.
+        seconds: for everything, the name's look-up included.
+
+    Raises:
+        NotDelivered: it did not arrive, or the answer's status is not 2xx.
+        ForbiddenAddress: no such address.
+
+    """
+    allows = is_loopback if require_webhook(url) else is_unicast
+    headers = {"Content-Type": "application/json", "Connection": "close"}
+    transport = GuardedTransport(allows)
+    transport.deadline.at = time.monotonic() + seconds
+    try:
+        with httpx.Client(transport=transport, trust_env=False, follow_redirects=False) as client:
+            request = client.build_request("POST", url, content=body, headers=headers)
+            answer = client.send(request, stream=True)
+            status = answer.status_code
+            answer.close()
+    except Overdue as error:
+        raise NotDelivered(f"no answer within {seconds:g} s") from error
+    except (RefusedPeer, UnknownHost) as error:
+        raise NotDelivered(str(error)) from error
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpx.HTTPError,
+        OSError,
+    ) as error:
+        raise NotDelivered(f"no connection: {type(error).__name__}") from error
+    if not 200 <= status < 300:
+        raise NotDelivered(f"the other end answered {status}")

@@ -129,7 +129,7 @@ def test_no_word_of_a_source_that_may_not_be_passed_on_is_exported(home_copy, tm
 
 
 def test_what_a_run_did_lies_outside_the_site(full_home):
-    (summary,) = (full_home.home / "runs").glob("*.json")
+    (summary,) = (full_home.home / "runs").glob("*-*-*-*-*.json")
     told = json.loads(summary.read_text())
     assert told["changed"][-1] == "site"
     assert told["seconds"] > 0
