@@ -17,6 +17,7 @@ import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys
+from longwave.pipelines.automation import policy_of
 from longwave.pipelines.claim_names import (
     ACCOUNTS,
     ACCOUNTS_SOURCES,
@@ -89,6 +90,7 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
         kinds={"duckdb", "csv"},
         deps=[WORLD, *source_keys([spec.reference] if spec.reference else [])],
         check_specs=[check],
+        freshness_policy=policy_of(spec),
         tags={f"medium/{m.medium.replace(' ', '_')}": "" for m in spec.measures if m.medium != "covariate"},
         description=f"{spec.title}. {spec.publisher}. Licence: {spec.licence}.",
     )

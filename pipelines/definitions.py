@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 from longwave.pipelines.assets import ALL_ASSETS
+from longwave.pipelines.automation import on_changed_captures, schedule_status, sources_fresh
 from longwave.pipelines.house import House
 from longwave.pipelines.logs import LINES, console
 from longwave.pipelines.sources import SOURCES
@@ -35,6 +36,7 @@ MONTHLY = dg.ScheduleDefinition(
     job=RUN_JOB,
     cron_schedule="0 6 2 * *",
     execution_timezone="UTC",
+    default_status=schedule_status(),
     description="The main job on the second of each month, at 06:00 UTC.",
 )
 
@@ -59,6 +61,7 @@ def _refresh_schedule(cycle: str) -> dg.ScheduleDefinition:
         job=job,
         cron_schedule=CYCLES[cycle],
         execution_timezone="UTC",
+        default_status=schedule_status(),
         description=f"The sources that are asked {cycle}, before the main job of the month.",
     )
 
@@ -68,8 +71,10 @@ def defs() -> dg.Definitions:
     """The code location."""
     return dg.Definitions(
         assets=ALL_ASSETS,
+        asset_checks=[sources_fresh],
         jobs=[RUN_JOB, REFRESH_JOB, PUBLISH_JOB],
         schedules=[MONTHLY, *_refresh_schedules()],
+        sensors=[on_changed_captures(RUN_JOB)],
         loggers={"console": console},
         resources={"house": House()},
         executor=dg.in_process_executor,
