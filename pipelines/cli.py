@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 data refused, verification failed or busy; 2 wrong usage.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import nullcontext
@@ -16,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from longwave.pipelines import cli_assess, cli_authority, cli_capture, cli_compare, cli_forecast, cli_upkeep
+from longwave.pipelines import (
+    cli_assess,
+    cli_authority,
+    cli_capture,
+    cli_compare,
+    cli_forecast,
+    cli_operations,
+    cli_upkeep,
+)
 from longwave.pipelines.console import console_of, outcome_of
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
@@ -322,34 +329,8 @@ def _folder(folder: Path) -> Path:
     return folder
 
 
-@app.command()
-def ui(
-    host: Annotated[str, typer.Option(help="Address to bind to; anything but loopback is refused here.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
-) -> None:
-    """The Dagster UI on 127.0.0.1.
-
-    It shows every source, finding and claim as an asset, with its rows, vintages and checks, and every run, whoever
-    started it. Runs until Ctrl-C.
-    """
-    from longwave.pipelines.engine import prepare_dagster
-
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise typer.BadParameter(f"{host} is not this machine; the UI has no login", param_hint="--host")
-    prepare_dagster(Settings().house().prepare())
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-m",
-        "longwave.pipelines.definitions",
-        "-h",
-        host,
-        "-p",
-        str(port),
-    ]
-    os.execv(sys.executable, command)  # noqa: S606
+app.command()(cli_operations.prune)
+app.command()(cli_operations.ui)
 
 
 def main() -> None:
@@ -359,8 +340,8 @@ def main() -> None:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = f"LONGWAVE_{str(wrong['loc'][0]).upper()}"
-        # An address of a webhook is a secret; what is wrong with it is said without it.
-        given = "not usable" if name == "LONGWAVE_ALERT_WEBHOOK" else repr(wrong["input"])
+        # These hold secrets; what is wrong with them is said without them.
+        given = "not usable" if name in ("LONGWAVE_ALERT_WEBHOOK", "LONGWAVE_POSTGRES") else repr(wrong["input"])
         sys.stderr.write(f"longwave: {name} is {given}: {wrong['msg']}\n")
         sys.exit(2)
     except LongwaveError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,35 @@ retention:
   sensor:
     purge_after_days: {skipped: 7, failure: 90, success: 90}
 """
+# The address stays in the environment: the file names the variable alone.
+POSTGRES_YAML = """\
+storage:
+  postgres:
+    postgres_url:
+      env: LONGWAVE_POSTGRES
+"""
 
 
 def prepare_dagster(home: Home) -> Path:
-    """Dagster's instance folder with its settings; sets DAGSTER_HOME for this process and its children."""
+    """Dagster's instance folder with its settings; sets DAGSTER_HOME for this process and its children.
+
+    Raises:
+        LongwaveError: LONGWAVE_POSTGRES is set, and what speaks to Postgres is not installed.
+
+    """
+    text = DAGSTER_YAML
+    if Settings().postgres.get_secret_value():
+        if find_spec("dagster_postgres") is None:
+            raise LongwaveError(
+                "LONGWAVE_POSTGRES is set, and dagster-postgres is not installed; install longwave[postgres], "
+                "or take the setting away to keep Dagster's records in files"
+            )
+        text += POSTGRES_YAML
     with disk_trouble(home.dagster):
         home.dagster.mkdir(parents=True, exist_ok=True)
         settings = home.dagster / "dagster.yaml"
-        if not settings.is_file() or settings.read_text() != DAGSTER_YAML:
-            settings.write_text(DAGSTER_YAML)
+        if not settings.is_file() or settings.read_text() != text:
+            settings.write_text(text)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     return home.dagster

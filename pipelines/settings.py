@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     LONGWAVE_ALERT_WEBHOOK: where alerts are sent as JSON, https or this machine; never shown, since it may hold a secret.
     LONGWAVE_LOG: `text`, or `json` for one object a line on standard error. LONGWAVE_KEEP_DAYS: how many days of Dagster's
     own records `longwave prune` leaves. LONGWAVE_UNATTENDED: start schedules and sensors without a person switching them on.
+    LONGWAVE_POSTGRES: postgresql://USER:PASSWORD@HOST/NAME, where Dagster keeps its own records in the place of files.
     """
 
     model_config = SettingsConfigDict(env_prefix="LONGWAVE_")
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = "text"
     keep_days: int = Field(default=90, ge=1, le=36_500)
     unattended: bool = False
+    postgres: SecretStr = SecretStr("")
 
     @field_validator("mirror_hosts", mode="before")
     @classmethod
