@@ -47,5 +47,8 @@ clean:                   ## remove the environment and everything the pipeline w
 lock: $(STAMP)           ## renew the locks from pyproject.toml
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-strip-extras --custom-compile-command "make lock" -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra postgres --constraints requirements.lock --python-version 3.11 \
+	  --universal --generate-hashes --no-emit-index-url --no-annotate --no-strip-extras \
+	  --custom-compile-command "make lock" -o deploy/requirements.lock
 	@echo uv | $(BIN)/uv pip compile --quiet - --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-strip-extras --custom-compile-command "make lock" -o .ci/uv.lock

@@ -350,3 +350,36 @@ def test_a_standing_refusal_is_red_until_it_is_mended(command, reply):
         (evaluation,) = [entry.dagster_event.event_specific_data for entry in log]
     assert not evaluation.passed
     assert "whole ending" in evaluation.metadata["refused"].value
+
+
+def test_a_recovery_that_was_killed_goes_on_where_it_was(command, reply, clean_environment):
+    """kill -9 while the third of six years is fetched: the first two are not asked for again, and nothing is lost."""
+    years = [f"{year}0601120000" for year in range(2012, 2018)]
+    command.server.routes[CDX] = json.dumps([["timestamp"], *[[stamp] for stamp in years]])
+    addresses = [f"https://web.archive.org/web/{stamp}id_/{URL}" for stamp in years]
+    bodies = [HCCTA.replace(b"231935409.5", f"2319354{n:02}.5".encode()) for n in range(6)]
+    for address, body in zip(addresses, bodies, strict=True):
+        command.server.publish(address, reply(body, type="text/plain"))
+    command.server.publish(addresses[2], reply(bodies[2], type="text/plain", delay=60))
+    args = ["refresh", "hccta", "--from-archive", "2012..2017", "--per", "year"]
+    third = addresses[2].removeprefix("https:/")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "longwave.pipelines.cli", *args],
+        env=clean_environment(command.home, **command.settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while third not in command.server.targets and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    command.server.publish(addresses[2], reply(bodies[2], type="text/plain"))
+    resumed = command(*args)
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert resumed.stdout.count(" recovered") == 4
+    asked = [target for target in command.server.targets if "id_/" in target]
+    assert [asked.count(address.removeprefix("https:/")) for address in addresses] == [1, 1, 2, 1, 1, 1]
+    sql = "select count(*) n, count(distinct vintage) v from answers where status = 'accepted'"
+    assert command("query", sql, "--format", "csv").stdout.splitlines() == ["n,v", "6,6"]
+    assert command("verify").returncode == 0
