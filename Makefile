@@ -45,7 +45,7 @@ clean:                   ## remove the environment and everything the pipeline w
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
 
 lock: $(STAMP)           ## renew the locks from pyproject.toml
-	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --extra postgres --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-strip-extras --custom-compile-command "make lock" -o requirements.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra postgres --constraints requirements.lock --python-version 3.11 \
 	  --universal --generate-hashes --no-emit-index-url --no-annotate --no-strip-extras \

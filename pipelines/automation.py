@@ -27,7 +27,7 @@ from longwave.warehouse.lock import run_lock
 from longwave.warehouse.results import capture_contents
 from longwave.warehouse.store import reader
 
-SITE = dg.AssetKey(["site"])
+CLAIMS = dg.AssetKey(["claims"])
 
 
 def schedule_status() -> dg.DefaultScheduleStatus:
@@ -42,7 +42,7 @@ def policy_of(spec: SourceSpec) -> dg.FreshnessPolicy | None:
 
 
 @dg.asset_check(
-    asset=SITE,
+    asset=CLAIMS,
     name="sources_fresh",
     description=(
         "Whether every source that is asked gave an answer within two of its cycles. Past vintages from a web archive and runs "

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     LONGWAVE_ALERT_WEBHOOK: where alerts are sent as JSON, https or this machine; never shown, since it may hold a secret.
     LONGWAVE_LOG: `text`, or `json` for one object a line on standard error. LONGWAVE_KEEP_DAYS: how many days of Dagster's
     own records `longwave prune` leaves. LONGWAVE_UNATTENDED: start schedules and sensors without a person switching them on.
-    LONGWAVE_POSTGRES: postgresql://USER:PASSWORD@HOST/NAME, where Dagster keeps its own records in the place of files.
+    LONGWAVE_POSTGRES: postgresql+psycopg2://USER:PASSWORD@HOST/NAME, where Dagster keeps its own records in the place of files.
     """
 
     model_config = SettingsConfigDict(env_prefix="LONGWAVE_")
@@ -89,6 +89,14 @@ class Settings(BaseSettings):
                 require_webhook(value.get_secret_value())
             except ForbiddenAddress as wrong:
                 raise ValueError(str(wrong)) from None
+        return value
+
+    @field_validator("postgres")
+    @classmethod
+    def _names_its_driver(cls, value: SecretStr) -> SecretStr:
+        """Without the driver's name SQLAlchemy takes another one than dagster-postgres brings."""
+        if value.get_secret_value() and not value.get_secret_value().startswith("postgresql+psycopg2://"):
+            raise ValueError("give it as postgresql+psycopg2://USER:PASSWORD@HOST/NAME")
         return value
 
     @field_validator("contact")

@@ -198,7 +198,7 @@ def test_with_the_flag_it_warns(executed, inside, home):
 
 
 def test_postgres_is_named_by_its_variable_and_never_written_down(home, monkeypatch):
-    monkeypatch.setenv("LONGWAVE_POSTGRES", "postgresql://longwave:s3cr3t@db/longwave")
+    monkeypatch.setenv("LONGWAVE_POSTGRES", "postgresql+psycopg2://longwave:s3cr3t@db/longwave")
     monkeypatch.setenv("DAGSTER_HOME", "kept by monkeypatch")
     monkeypatch.setattr(engine, "find_spec", lambda _: object())
     text = (prepare_dagster(home.prepare()) / "dagster.yaml").read_text()
@@ -208,8 +208,16 @@ def test_postgres_is_named_by_its_variable_and_never_written_down(home, monkeypa
     assert (prepare_dagster(home) / "dagster.yaml").read_text() == DAGSTER_YAML
 
 
+def test_postgres_by_another_driver_is_wrong_usage_and_not_shown(inside, home):
+    said = inside(["prune"], home.root, LONGWAVE_POSTGRES="postgresql://longwave:s3cr3t@db/longwave")
+    assert said.returncode == 2
+    assert "LONGWAVE_POSTGRES is not usable" in said.stderr
+    assert "postgresql+psycopg2://USER" in said.stderr
+    assert "s3cr3t" not in said.stderr
+
+
 def test_postgres_that_is_not_installed_is_a_clear_error(home, monkeypatch):
-    monkeypatch.setenv("LONGWAVE_POSTGRES", "postgresql://longwave:s3cr3t@db/longwave")
+    monkeypatch.setenv("LONGWAVE_POSTGRES", "postgresql+psycopg2://longwave:s3cr3t@db/longwave")
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
     with pytest.raises(engine.LongwaveError, match=r"install longwave\[postgres\]"):
         prepare_dagster(home.prepare())
