@@ -135,7 +135,8 @@ def test_a_failed_check_lasts_until_it_is_seen_to_pass(ended, caplog):
     # Another run that did not ask this source says nothing of it.
     state = ended(record=Record("run-2", "publish"), today=date(2026, 12, 1))
     assert [alert.since for alert in state.standing.values()] == ["2026-11-26"]
-    ended(record=Record("run-3", "refresh", checks=[bad]), today=date(2026, 12, 2))
+    state = ended(record=Record("run-3", "refresh", checks=[bad]), today=date(2026, 12, 2))
+    assert [alert.since for alert in state.standing.values()] == ["2026-11-26"]
     state = ended(record=Record("run-4", "refresh", checks=[Check("sources/hccta", "accepted", passed=True)]))
     assert state.standing == {}
     assert [line.split(": ")[0] for line in lines(caplog)] == ["alert", "over"]
