@@ -95,8 +95,9 @@ def console(context: dg.InitLoggerContext) -> logging.Logger:
     # The process that runs a scheduled job has set up nothing yet.
     set_up(Settings().log)
     logger = logging.Logger("longwave.dagster", logging.DEBUG)
-    if context.logger_config != QUIET:
-        logger.addHandler(_Events(context.run_id or ""))
+    # A logger without any handler would have its errors printed by Python itself.
+    quiet = context.logger_config == QUIET
+    logger.addHandler(logging.NullHandler() if quiet else _Events(context.run_id or ""))
     return logger
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 from datetime import UTC, date, datetime
 
+import dagster as dg
 import pytest
 from longwave.pipelines import logs, metrics
 from longwave.pipelines.alerts import Alert, State
@@ -115,6 +116,14 @@ def test_text_tells_a_person_what_needs_doing_and_no_more(log, capsys):
     logging.getLogger("longwave.x").warning("this")
     captured = capsys.readouterr()
     assert (captured.err, captured.out) == ("longwave: this\n", "")
+
+
+def test_a_quiet_run_prints_nothing_even_of_errors(log, capsys):
+    """The command line says its own; Python prints errors of a logger that has nobody to hand them to."""
+    quiet = logs.console.logger_fn(dg.build_init_logger_context(logger_config=logs.QUIET))
+    quiet.error("a step failed")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
 
 
 def test_another_form_of_log_is_wrong_usage(inside, home):
