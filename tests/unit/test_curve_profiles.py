@@ -1,5 +1,8 @@
 """Profile-likelihood intervals: where the sum of squares has risen by the quantile, for whatever is asked."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from longwave.models.curve_errors import uncut
@@ -8,30 +11,10 @@ from longwave.models.curves import FAMILIES, fit_curves
 from scipy.optimize import brentq, least_squares
 from scipy.stats import f
 
-AGES = np.arange(1.0, 31)
-TRUTH = {
-    "bass": (80.0, 0.03, 0.3),
-    "logistic": (80.0, 0.3, 10.0),
-    "gompertz": (80.0, 4.0, 0.2),
-    "weibull": (80.0, 12.0, 1.6),
-    "richards": (80.0, 0.3, 10.0, 0.8),
-    "gamma_shifted_gompertz": (80.0, 3.0, 0.3, 1.5),
-}
-
-
-def curve(family, t, parameters):
-    m, a, b, *c = parameters
-    if family == "bass":
-        return m * (1 - np.exp(-(a + b) * t)) / (1 + b / a * np.exp(-(a + b) * t))
-    if family == "logistic":
-        return m / (1 + np.exp(-a * (t - b)))
-    if family == "gompertz":
-        return m * np.exp(-a * np.exp(-b * t))
-    if family == "weibull":
-        return m * (1 - np.exp(-((t / a) ** b)))
-    if family == "richards":
-        return m * (1 + c[0] * np.exp(-a * (t - b))) ** (-1 / c[0])
-    return m * (1 - np.exp(-b * t)) * (1 + a * np.exp(-b * t)) ** -c[0]
+_spec = importlib.util.spec_from_file_location("textbook_curves", Path(__file__).with_name("textbook_curves.py"))
+textbook = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(textbook)
+AGES, TRUTH, curve = textbook.AGES, textbook.TRUTH, textbook.curve
 
 
 def simulated(family, n, seed=0, spread=0.8, ages=AGES):
