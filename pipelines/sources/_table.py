@@ -72,6 +72,10 @@ def read_table(
         frame = pl.read_csv(text.encode(), separator=separator, infer_schema=False, null_values=list(missing))
     except pl.exceptions.PolarsError as error:
         raise refused(name, "rows", f"{len(header)} fields a row", str(error).splitlines()[0]) from None
+    if frame.columns != header:
+        raise refused(
+            name, "columns", f"each of {', '.join(columns)} once", f"{', '.join(map(repr, frame.columns))[:300]}"
+        )
     said = frame.with_row_index("line", offset=first_line + 1).filter(~pl.all_horizontal(pl.exclude("line").is_null()))
     if said.is_empty():
         raise refused(name, "not empty", "at least one row under the header", "none")
@@ -82,7 +86,7 @@ def _even_rows(name: str, text: str, separator: str, first_line: int) -> list[st
     """Names of the header; a row with more or fewer fields is refused: a short one would pass for missing values."""
     rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=separator)
     try:
-        header = next(rows)
+        header = next(rows, [])
         uneven = [
             f"line {first_line + rows.line_num - 1}: {len(row)} fields"
             for row in rows
@@ -108,12 +112,17 @@ def numbers(name: str, frame: pl.DataFrame, column: str, dtype: type[pl.DataType
 
 
 def years(name: str, frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The frame with one text column as whole years; a row without one is refused with its line."""
+    """The frame with one text column as whole years; a row without one, or with one that no calendar has, is refused."""
     without = frame.filter(pl.col(column).is_null())
     if not without.is_empty():
         rows = [f"line {line}" for line in without["line"]]
         raise refused(name, f"numbers in {column}", "a year in every row", f"{without.height} rows without", rows)
-    return numbers(name, frame, column, pl.Int32)
+    dated = numbers(name, frame, column, pl.Int32)
+    outside = dated.filter(~pl.col(column).is_between(1, 9999))
+    if not outside.is_empty():
+        rows = [f"line {line}: {year}" for line, year in outside.select("line", column).head(20).iter_rows()]
+        raise refused(name, f"numbers in {column}", "years from 1 to 9999", f"{outside.height} rows with others", rows)
+    return dated
 
 
 def days(name: str, frame: pl.DataFrame, column: str, form: str, expected: str) -> pl.DataFrame:
