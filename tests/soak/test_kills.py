@@ -33,7 +33,7 @@ def differing(one: Path, other: Path) -> list[str]:
     ]
 
 
-def test_killed_runs_lose_nothing(tmp_path):
+def test_killed_runs_lose_nothing(tmp_path, commit):
     undisturbed = tmp_path / "undisturbed"
     started = time.monotonic()
     assert longwave(undisturbed, "run").returncode == 0
@@ -54,7 +54,6 @@ def test_killed_runs_lose_nothing(tmp_path):
         assert longwave(home, "verify").returncode == 0
         assert differing(undisturbed / "site", home / "site") == []
         recovered += 1
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     RESULT.write_text(
         json.dumps({"kills": KILLS, "recovered": recovered, "seed": SEED, "commit": commit}, indent=2) + "\n"
     )
