@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from longwave.pipelines.bodies import check_body
 from longwave.pipelines.fetch import Fetcher, FetchFailed
@@ -29,6 +29,9 @@ from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tidy import CheckResult
 
 Now = Callable[[], datetime]
+
+# By how much clocks are corrected in the ordinary run of things.
+_CLOCK_CORRECTED = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ def capture_source(warehouse: Warehouse, archive: Archive, spec: SourceSpec, fet
 
     """
     result = Captured(spec.source)
+    if behind := _clock_behind(warehouse, spec, now()):
+        result.failures.append(behind)
+        return result
     for endpoint in spec.endpoints:
         try:
             came = ask(warehouse, archive, spec, endpoint, fetcher, now)
@@ -99,6 +105,21 @@ def capture_source(warehouse: Warehouse, archive: Archive, spec: SourceSpec, fet
         except (FetchFailed, NotArchivable, ArchiveDamaged) as failure:
             result.failures.append(str(failure))
     return result
+
+
+def _clock_behind(warehouse: Warehouse, spec: SourceSpec, time: datetime) -> str:
+    """Why a source is not asked at a time before its last answer; empty where it is.
+
+    An answer dated by a clock that was set back would change what was known on days gone by.
+    """
+    served = [a.served_at for a in index.answers_of(warehouse.con, spec.source) if a.via in ("direct", "mirror")]
+    last = max(served, default=time)
+    if time >= last - _CLOCK_CORRECTED:
+        return ""
+    return (
+        f"{spec.source}: the clock says {time:%Y-%m-%d %H:%M} UTC, and its last answer was archived on {last:%Y-%m-%d %H:%M} "
+        "UTC: nothing was asked, since an answer dated by a clock set back would change what was known when; set the clock"
+    )
 
 
 def ask(
