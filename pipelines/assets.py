@@ -19,6 +19,7 @@ import polars as pl
 from longwave.models.claims import evaluate, load_registry
 from longwave.pipelines.asset_parts import OWNER, WORLD, preview, source_keys, told
 from longwave.pipelines.automation import policy_of
+from longwave.pipelines.beside import soon
 from longwave.pipelines.claim_names import (
     ACCOUNTS,
     ACCOUNTS_SOURCES,
@@ -105,6 +106,8 @@ def _source_asset(spec: SourceSpec) -> dg.AssetsDefinition:
                 table = results.captures_of(warehouse.con, spec.source)
             if recovered is not None:
                 outcome.add(recovered)
+            if observed.changed:  # there will be something to find
+                soon()
         except Refused as refused:
             problems = {p.rule: f"{p.where}: expected {p.expected}, found {p.found}" for p in refused.problems}
             yield dg.AssetCheckResult(passed=False, asset_key=key, check_name="accepted", metadata=problems)

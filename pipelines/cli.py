@@ -91,6 +91,7 @@ def run(
     Uses the captures held. What is unchanged is not done again. With --as-of the study is run as it would have come out on
     that date, in a home of its own, and published to site-asof/DATE/.
     """
+    from longwave.pipelines.beside import helper
     from longwave.pipelines.engine import run_job
     from longwave.pipelines.progress import listening
     from longwave.pipelines.refresh import chosen
@@ -105,7 +106,7 @@ def run(
     console = console_of()
     console.print(f"longwave: {'asking, ' if live else ''}observing, finding, deciding, publishing …")
     told = listening(console, "sources", len(chosen([]))) if live else nullcontext()
-    with run_lock(home.lock, settings.wait), told:
+    with run_lock(home.lock, settings.wait), told, helper(settings.engine == "beside"):
         outcome = run_job(home, "run", {"as_of": day or "", "live": live})
     seconds = time.monotonic() - started
     where = Home(home.root / "as-of" / day) if day else home

@@ -6,13 +6,14 @@ under which names the claims find them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import polars as pl
 from longwave.models.persistence import persistence as compare
+from longwave.pipelines.beside import both
 from longwave.warehouse.tables import polars_schema
 
 N_BOOT = 2000
@@ -26,6 +27,12 @@ class Rows:
     findings: list[dict[str, object]] = field(default_factory=list)
     curves: list[dict[str, object]] = field(default_factory=list)
     notes: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, other: Rows) -> None:
+        """Add the rows of another, after those there are."""
+        self.findings += other.findings
+        self.curves += other.curves
+        self.notes += other.notes
 
     def finding(self, subject: str, measure: str, mode: str, **values: object) -> None:
         """Add one number; k and horizon are -1 where it has none."""
@@ -103,16 +110,37 @@ def persistence(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int])
 
     """
     rows = Rows()
+    for found in both(_of_two_years, list(_two_years(frames, launches))):
+        rows.add(found)
+    return rows
+
+
+@dataclass(frozen=True)
+class _TwoYears:
+    """A medium in two years since its launch, one row a country."""
+
+    medium: str
+    early: int
+    horizon: int
+    launch: int
+    pairs: pl.DataFrame
+
+
+def _two_years(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int]) -> Iterator[_TwoYears]:
     for medium, frame in frames.items():
         early = early_year(frame)
-        if early is None:
-            continue
-        for horizon in horizons(frame, early):
-            pairs, launch = _pairs(frame, early, horizon), launches[medium]
-            for row in _compared(pairs, early, horizon, launch, N_PERMUTATIONS).iter_rows(named=True):
-                _add_persistence(rows, medium, early, row)
-            if horizon in STRESSED.get(medium, ()):
-                _add_without_largest(rows, medium, early, horizon, pairs, launch)
+        if early is not None:
+            for horizon in horizons(frame, early):
+                yield _TwoYears(medium, early, horizon, launches[medium], _pairs(frame, early, horizon))
+
+
+def _of_two_years(asked: _TwoYears) -> Rows:
+    rows = Rows()
+    medium, early, horizon = asked.medium, asked.early, asked.horizon
+    for row in _compared(asked.pairs, early, horizon, asked.launch, N_PERMUTATIONS).iter_rows(named=True):
+        _add_persistence(rows, medium, early, row)
+    if horizon in STRESSED.get(medium, ()):
+        _add_without_largest(rows, medium, early, horizon, asked.pairs, asked.launch)
     return rows
 
 

@@ -16,13 +16,13 @@ the internet is the one by which ripeness is scored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import polars as pl
-from longwave.models.forecasts_by_age import AT_A_TIME
 from longwave.models.hindsight import COLUMNS, MODE, Hindsight, cuts, looked_back
 from longwave.models.histories import Histories
+from longwave.pipelines.beside import both
 from longwave.pipelines.find import Rows
 from longwave.pipelines.ripening import LEVELS, of_new_media
 from longwave.warehouse.tables import polars_schema
@@ -55,12 +55,8 @@ def hindsight(series: pl.DataFrame, world: pl.DataFrame) -> tuple[Rows, pl.DataF
     targets = Histories.from_frame(everything)
     fits = [(targets.take(part), asked) for part, asked in _asked(targets)]
 
-    def answered(fit: tuple[Histories, pl.DataFrame]) -> Hindsight:
-        return looked_back(fit[1], fit[0], references, of_new_media)
-
-    # Fits do not know of each other: how many run at a time changes nothing but the time.
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        found = list(pool.map(answered, fits))
+    # Fits do not know of each other: where they are made changes nothing but the time.
+    found = list(both(partial(_answered, references), fits))
     none = pl.DataFrame(schema=COLUMNS)
     spoken = pl.concat([none, *(each.spoken for each in found)]).sort("series", "origin")
     fans = pl.concat([none, *(each.fans for each in found)])
@@ -71,6 +67,10 @@ def hindsight(series: pl.DataFrame, world: pl.DataFrame) -> tuple[Rows, pl.DataF
     for name, launch, convention in launches.select("series", "launch", "launch_convention").iter_rows():
         rows.notes.append({"series": name, "status": "used", "launch": launch, "launch_convention": convention})
     return rows, _curves(fans, levels)
+
+
+def _answered(references: Histories, fit: tuple[Histories, pl.DataFrame]) -> Hindsight:
+    return looked_back(fit[1], fit[0], references, of_new_media)
 
 
 def _asked(targets: Histories) -> Iterator[tuple[list[int], pl.DataFrame]]:

@@ -17,6 +17,7 @@ import polars as pl
 from longwave.models import presence, speed
 from longwave.models.adopters import AdopterPanel
 from longwave.models.presence import Estimate
+from longwave.pipelines.beside import both
 from longwave.pipelines.claim_names import ALL_PAIRS, AMONG_ALL, IN_FIELD, JOURNALS, NEWSPAPERS, SPEED
 from longwave.pipelines.find import N_BOOT, SEED, Rows
 
@@ -63,10 +64,9 @@ def journal_presence(panel: AdopterPanel) -> Rows:
     pairs = journal_pairs(panel)
     if pairs.height < LEAST_PAIRS:
         return rows
-    for variant in _variants(panel, pairs):
-        _add_correlation(rows, JOURNALS, variant)
-    for mode, chosen in ((ALL_PAIRS, pairs), *_other_fields(pairs), *_left_out(pairs)):
-        _add_fields(rows, mode, chosen, N_BOOT if mode == ALL_PAIRS else N_BOOT_BESIDE)
+    fields = ((ALL_PAIRS, pairs), *_other_fields(pairs), *_left_out(pairs))
+    for found in both(_of_journals, [*_variants(panel, pairs), *fields]):
+        rows.add(found)
     _add_points(rows, pairs)
     return rows
 
@@ -122,6 +122,17 @@ def journal_pairs(panel: AdopterPanel, *, newest: bool = True) -> pl.DataFrame:
         pl.col("adopted").alias("opened"),
         "documents",
     ).sort("adopter")
+
+
+def _of_journals(asked: Variant | tuple[str, pl.DataFrame]) -> Rows:
+    """What one way to look at journals says; of a mode and its pairs, what fields make of it."""
+    rows = Rows()
+    if isinstance(asked, Variant):
+        _add_correlation(rows, JOURNALS, asked)
+    else:
+        mode, pairs = asked
+        _add_fields(rows, mode, pairs, N_BOOT if mode == ALL_PAIRS else N_BOOT_BESIDE)
+    return rows
 
 
 def _variants(panel: AdopterPanel, pairs: pl.DataFrame) -> Iterator[Variant]:

@@ -7,8 +7,8 @@ which series are forecast from which year, and under which names the claims and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -16,14 +16,12 @@ import polars as pl
 from longwave.models.backtest import Forecaster
 from longwave.models.fans import READABLE_FROM, Ripe, fans, ripe_at
 from longwave.models.forecasts_by_age import (
-    AT_A_TIME,
     CLIMATOLOGY,
     LEARNS,
     MODES,
     OWN_HISTORY,
     Mode,
     answers,
-    at_a_time,
     own_answers,
     questions,
     windows,
@@ -31,6 +29,7 @@ from longwave.models.forecasts_by_age import (
 from longwave.models.histories import Histories
 from longwave.models.panels import FixedSample, fixed_sample
 from longwave.models.ripeness import MIN_CLUSTERS, RipenessResult, information_by_age
+from longwave.pipelines.beside import both
 from longwave.pipelines.find import N_BOOT, SEED, WITHOUT_LARGEST, Rows
 from longwave.pipelines.spread import map_blocks
 
@@ -102,7 +101,7 @@ def forecaster(hold_out: Literal["concept_group", "family"] = "concept_group") -
 
 
 def _fits(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[Any]:
-    return map_blocks(function, things, "fits", at_a_time)
+    return map_blocks(function, things, "fits", both)
 
 
 class _Remembering:
@@ -352,13 +351,13 @@ def _then(rows: Rows, references: Histories) -> None:
     own = {then: references.take((references.info["series"] == then.series).to_numpy()) for then in THEN}
     asked = [then for then in THEN if len(own[then])]
 
-    def fan(then: Then) -> pl.DataFrame:
-        return fans(references, [then.series], forecaster, years_ahead=TARGET_AGE, origin=then.origin)
-
     # One fit an origin; fits do not know of each other.
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for then, made in zip(asked, pool.map(fan, asked), strict=True):
-            _add_then(rows, then, own[then], made)
+    for then, made in zip(asked, both(partial(_fan_of_then, references), asked), strict=True):
+        _add_then(rows, then, own[then], made)
+
+
+def _fan_of_then(references: Histories, then: Then) -> pl.DataFrame:
+    return fans(references, [then.series], forecaster, years_ahead=TARGET_AGE, origin=then.origin)
 
 
 def _add_then(rows: Rows, then: Then, own: Histories, made: pl.DataFrame) -> None:

@@ -36,8 +36,9 @@ class Settings(BaseSettings):
     LONGWAVE_LOG: `text`, or `json` for one object a line on standard error. LONGWAVE_KEEP_DAYS: how many days of Dagster's
     own records `longwave prune` leaves. LONGWAVE_UNATTENDED: start schedules and sensors without a person switching them on.
     LONGWAVE_POSTGRES: postgresql+psycopg2://USER:PASSWORD@HOST/NAME, where Dagster keeps its own records in the place of files.
-    LONGWAVE_ENGINE: where much is computed, `serial` (here) or `dask`. LONGWAVE_DASK_ADDRESS: of a scheduler that runs, such as
-    tcp://10.0.0.5:8786; without one, LONGWAVE_DASK_WORKERS processes are started on this machine.
+    LONGWAVE_ENGINE: where much is computed, `beside` (here, and of a run also in a second process where there is a second
+    processor), `serial` (here alone) or `dask`. LONGWAVE_DASK_ADDRESS: of a scheduler that runs, such as tcp://10.0.0.5:8786;
+    without one, LONGWAVE_DASK_WORKERS processes are started on this machine.
     """
 
     model_config = SettingsConfigDict(env_prefix="LONGWAVE_")
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     keep_days: int = Field(default=90, ge=1, le=36_500)
     unattended: bool = False
     postgres: SecretStr = SecretStr("")
-    engine: Literal["serial", "dask"] = "serial"
+    engine: Literal["beside", "serial", "dask"] = "beside"
     dask_address: str = ""
     dask_workers: int = Field(default=2, ge=1, le=256)
 

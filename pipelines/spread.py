@@ -55,7 +55,7 @@ def map_blocks(
         function: pure; with Dask it is sent to the workers with what it holds.
         blocks: may be made on the way; with Dask each is sent to a worker.
         what: they are, for who listens.
-        here: how it is done in this process; `at_a_time` where threads help.
+        here: how it is done without Dask; `beside.both` where a second process helps.
 
     Raises:
         NoWorkers: Dask is asked for and not installed, or there is no cluster at the address, or its workers keep dying.
@@ -63,7 +63,7 @@ def map_blocks(
 
     """
     settings = Settings()
-    if settings.engine == "serial":
+    if settings.engine != "dask":
         yield from here(function, blocks)
         return
     yield from _by_workers(_client(settings), function, blocks, what)
