@@ -64,7 +64,6 @@ def both(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[A
     if beside is None:
         yield from map(function, things)
         return
-    compiled()
     shared = _Shared(function, list(things))
     beside.start()
     beside.busy = True

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from longwave.models.curves import FAMILIES, CurveFits, fit_curves
 from longwave.models.matrices import Matrix, matrix
-from longwave.pipelines.beside import both
+from longwave.pipelines.beside import both, compiled
 from longwave.pipelines.spread import map_blocks
 from longwave.warehouse.tables import polars_schema
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ def fit_every_cut(frame: pl.DataFrame) -> pl.DataFrame:
         Rows of `curve_fits` without step, vintage and digest, sorted by the key.
 
     """
+    compiled()
     parts = [part for kept in map_blocks(_fitted, _asked(frame), "families of a panel", both) for part in kept]
     schema = {name: kind for name, kind in polars_schema("curve_fits").items() if name not in ADDED}
     kept = pl.concat(parts) if parts else pl.DataFrame(schema=schema)

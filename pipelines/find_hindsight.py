@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 from longwave.models.hindsight import COLUMNS, MODE, Hindsight, cuts, looked_back
 from longwave.models.histories import Histories
-from longwave.pipelines.beside import both
+from longwave.pipelines.beside import both, compiled
 from longwave.pipelines.find import Rows
 from longwave.pipelines.ripening import LEVELS, of_new_media
 from longwave.warehouse.tables import polars_schema
@@ -55,6 +55,7 @@ def hindsight(series: pl.DataFrame, world: pl.DataFrame) -> tuple[Rows, pl.DataF
     targets = Histories.from_frame(everything)
     fits = [(targets.take(part), asked) for part, asked in _asked(targets)]
 
+    compiled()
     # Fits do not know of each other: where they are made changes nothing but the time.
     found = list(both(partial(_answered, references), fits))
     none = pl.DataFrame(schema=COLUMNS)

@@ -63,6 +63,9 @@ from longwave.warehouse.revision_frames import revision_frame
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.world import load_fact, places
 
+# A second process compiles what curves are fitted with (`beside`): steps that need none of it come first.
+WHILE_COMPILING = {"dagster/priority": "1"}
+
 
 def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: date) -> None:
     for table, kept in (
@@ -268,6 +271,7 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
 @dg.asset(
     key=["findings", "revisions"],
     group_name="findings",
+    op_tags=WHILE_COMPILING,
     owners=[OWNER],
     kinds={"polars"},
     deps=[WORLD, *source_keys(list(SOURCES))],
@@ -291,6 +295,7 @@ def revisions(house: House) -> dg.MaterializeResult[None]:
 @dg.asset(
     key=["findings", "channels"],
     group_name="findings",
+    op_tags=WHILE_COMPILING,
     owners=[OWNER],
     kinds={"polars"},
     # On every source: at a date before this one there is the newest vintage of the others to be dated by.
@@ -409,6 +414,7 @@ def speed(house: House) -> dg.MaterializeResult[None]:
 @dg.asset(
     key=["findings", "authority"],
     group_name="findings",
+    op_tags=WHILE_COMPILING,
     owners=[OWNER],
     kinds={"polars"},
     deps=[WORLD, *source_keys(list(SOURCES))],
@@ -433,6 +439,7 @@ def authority(house: House) -> dg.MaterializeResult[None]:
 @dg.asset(
     key=["findings", "impact"],
     group_name="findings",
+    op_tags=WHILE_COMPILING,
     owners=[OWNER],
     kinds={"scikit-learn"},
     deps=[WORLD, *source_keys(sources_behind_every_medium())],

@@ -9,6 +9,7 @@ import inspect
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import Any
@@ -206,10 +207,15 @@ def publish(content: Any, con: duckdb.DuckDBPyConnection, site: Path) -> list[Pa
         _clear_leftovers(site)
         # Both folders have names of their own, so nothing of anyone else's is in the way of a rename.
         working = Path(tempfile.mkdtemp(prefix=f".{site.name}.", dir=site.parent))
-        fresh, retired = working / "new", working / "old"
+        fresh, retired, data = working / "new", working / "old", working / "data"
         try:
-            _write_pages(content, fresh)
-            export_data(con, fresh / "data", content.release)
+            # What is passed on is written beside the pages: the libraries that write it need little of Python.
+            with ThreadPoolExecutor(1) as pool:
+                passed_on = pool.submit(export_data, con, data, content.release)
+                _write_pages(content, fresh)
+                passed_on.result()
+            for part in sorted(data.iterdir()):
+                part.rename(fresh / "data" / part.name)
             _swap(fresh, site, retired)
         finally:
             shutil.rmtree(working, ignore_errors=True)
@@ -220,7 +226,7 @@ def _clear_leftovers(site: Path) -> None:
     """Take away the working folders of publications that were killed: ours alone, told by what is in them."""
     for folder in site.parent.glob(f".{site.name}.*"):
         inside = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
-        if inside <= {"new", "old"}:
+        if inside <= {"new", "old", "data"}:
             shutil.rmtree(folder, ignore_errors=True)
 
 

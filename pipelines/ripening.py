@@ -29,7 +29,7 @@ from longwave.models.forecasts_by_age import (
 from longwave.models.histories import Histories
 from longwave.models.panels import FixedSample, fixed_sample
 from longwave.models.ripeness import MIN_CLUSTERS, RipenessResult, information_by_age
-from longwave.pipelines.beside import both
+from longwave.pipelines.beside import both, compiled
 from longwave.pipelines.find import N_BOOT, SEED, WITHOUT_LARGEST, Rows
 from longwave.pipelines.spread import map_blocks
 
@@ -87,8 +87,16 @@ def ripeness(
     """
     rows, references = Rows(), Histories.from_frame(series)
     pooled = _by_age(rows, frames, references, subregions or {})
-    _today(rows, references, series, pooled)
-    _then(rows, references)
+    held = series.filter(pl.col("series").is_in(list(YOUNG.values()))).sort("series", "year")
+    own = {then: references.take((references.info["series"] == then.series).to_numpy()) for then in THEN}
+    asked = [then for then in THEN if len(own[then])]
+    today = [_Fan(tuple(held["series"].unique()), YEARS_AHEAD)] if held.height else []
+    # One fit an origin; fits do not know of each other.
+    made = list(both(partial(_fan, references), today + [_Fan((t.series,), TARGET_AGE, t.origin) for t in asked]))
+    if today:
+        _today(rows, held, made.pop(0), pooled)
+    for then, fan in zip(asked, made, strict=True):
+        _add_then(rows, then, own[then], fan)
     rows.notes += [{"series": s, "status": why, "launch": None, "launch_convention": None} for s, why in left_out]
     return rows
 
@@ -101,6 +109,7 @@ def forecaster(hold_out: Literal["concept_group", "family"] = "concept_group") -
 
 
 def _fits(function: Callable[[Any], Any], things: Iterable[Any], /) -> Iterator[Any]:
+    compiled()
     return map_blocks(function, things, "fits", both)
 
 
@@ -281,13 +290,22 @@ def _add_series(rows: Rows, frame: pl.DataFrame, result: RipenessResult) -> None
 # --- today's media
 
 
-def _today(rows: Rows, references: Histories, series: pl.DataFrame, result: RipenessResult) -> None:
-    """Age, ripeness and fan of today's media that have a verified launch."""
+@dataclass(frozen=True)
+class _Fan:
+    """Series to forecast so many years ahead, today or as of the end of a year."""
+
+    series: tuple[str, ...]
+    years_ahead: int
+    origin: int | None = None
+
+
+def _fan(references: Histories, asked: _Fan) -> pl.DataFrame:
+    return fans(references, asked.series, forecaster, years_ahead=asked.years_ahead, origin=asked.origin)
+
+
+def _today(rows: Rows, held: pl.DataFrame, made: pl.DataFrame, result: RipenessResult) -> None:
+    """Age, ripeness and fan of today's media that have a verified launch. ``held``: their figures; ``made``: their fans."""
     pooled = result.pooled.filter(pl.col("forecaster") == PRIMARY).sort("age")
-    held = series.filter(pl.col("series").is_in(list(YOUNG.values()))).sort("series", "year")
-    if held.is_empty():
-        return
-    made = fans(references, held["series"].unique().to_list(), forecaster, years_ahead=YEARS_AHEAD)
     for medium, name in YOUNG.items():
         own = held.filter(pl.col("series") == name)
         if not own.is_empty():
@@ -344,20 +362,6 @@ def _add_ripe(
 
 
 # --- forecasts of then
-
-
-def _then(rows: Rows, references: Histories) -> None:
-    """What would have been said of the four media at the time, next to what happened."""
-    own = {then: references.take((references.info["series"] == then.series).to_numpy()) for then in THEN}
-    asked = [then for then in THEN if len(own[then])]
-
-    # One fit an origin; fits do not know of each other.
-    for then, made in zip(asked, both(partial(_fan_of_then, references), asked), strict=True):
-        _add_then(rows, then, own[then], made)
-
-
-def _fan_of_then(references: Histories, then: Then) -> pl.DataFrame:
-    return fans(references, [then.series], forecaster, years_ahead=TARGET_AGE, origin=then.origin)
 
 
 def _add_then(rows: Rows, then: Then, own: Histories, made: pl.DataFrame) -> None:
