@@ -51,7 +51,7 @@ def revision_blocks(findings: pl.DataFrame, points: pl.DataFrame) -> list[Figure
         points: rows of `finding_curves`.
 
     """
-    shown = _subjects(findings)
+    shown = subjects(findings)
     if shown.is_empty():
         return []
     made: list[Callable[[], FigureBlock | None]] = [
@@ -64,7 +64,7 @@ def revision_blocks(findings: pl.DataFrame, points: pl.DataFrame) -> list[Figure
     return [replace(block, page=PAGE) for block in (make() for make in made) if block is not None]
 
 
-def _subjects(findings: pl.DataFrame) -> pl.DataFrame:
+def subjects(findings: pl.DataFrame) -> pl.DataFrame:
     """Subjects with a share revised, those with the most vintages and figures first: subject, source, title, medium, rank."""
     shares = findings.filter(pl.col("measure") == "share_revised", pl.col("estimate").is_not_null())
     own = shares.filter(~pl.col("mode").str.ends_with(AGGREGATES))

@@ -49,6 +49,7 @@ from longwave.pipelines import find_hindsight
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.blocks_fans import ripeness_clock
 from longwave.pipelines.blocks_media import media_pages
+from longwave.pipelines.blocks_vintages import said_when
 from longwave.pipelines.steps import code_digest, digest_of, facts_digest, folder_digest
 from longwave.reports import site as report
 from longwave.warehouse import curve_frames, merge, revision_frames, views
@@ -115,11 +116,12 @@ def assemble(
     """
     sources = catalogue(con)
     blocks, media = media_pages(con, entries)
+    rewritten, stated = said_when(con)
     return report.SiteContent(
         question=QUESTION,
         lede=LEDE,
         claims=list(entries),
-        figures=[*figure_blocks(con), *blocks],
+        figures=[*rewritten, *figure_blocks(con), *blocks],
         sources=sources,
         release=dict(release) | {"how_to_reproduce": how_to_reproduce(sources, base_url)},
         releases=releases(con),
@@ -132,6 +134,7 @@ def assemble(
         methods=_methods(),
         clock=ripeness_clock(findings(con)),
         media=media,
+        stated=stated,
         evidence=standing_values(con),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
-from longwave.reports import media
+from longwave.reports import media, vintages
 from longwave.reports.places import REGISTER, claim_page, source_page
 from longwave.reports.series_files import LINES
 
@@ -164,6 +164,7 @@ class SiteContent:
     ``level``, ``note``, ``readable`` (from when it can be read, in words).
 
     ``media``: a page each; a figure stands on the page of a medium by its ``page``.
+    ``stated``: what each vintage of a source said, for the figure ``vintages.FIGURE``, which a reader slides through them.
 
     ``release``: ``version``, ``newest_vintage``, ``inputs_digest``, ``how_to_reproduce`` (commands, as text).
     ``downloads``: files that whoever publishes puts into ``data/`` besides, each with what it holds.
@@ -189,6 +190,7 @@ class SiteContent:
     methods: Sequence[tuple[str, Sequence[str]]] = field(default=())
     clock: Sequence[Row] = ()
     media: Sequence[media.Medium] = ()
+    stated: Sequence[vintages.Stated] = ()
     releases: Sequence[Row] = ()
     downloads: Sequence[tuple[str, str]] = ()
     base_url: str = ""
@@ -216,6 +218,7 @@ def check(content: SiteContent) -> None:
             *_rows_faults("evidence", content, content.evidence, EVIDENCE),
             *_rows_faults("lines", content, content.lines, LINES),
             *_media_faults(content),
+            *_stated_faults(content),
         ]
     if faults:
         raise ContentError("the site was not written:\n  " + "\n  ".join(faults))
@@ -281,6 +284,12 @@ def _media_faults(content: SiteContent) -> list[str]:
         [str(row[name]) for row in rows] for rows, name in ((content.claims, "id"), (content.sources, "source"))
     )
     return media.faults(content.media, [block.id for block in content.figures], claims, sources, _closed(content))
+
+
+def _stated_faults(content: SiteContent) -> list[str]:
+    """What the slider over vintages lacks, or may not show."""
+    names = [str(source["source"]) for source in content.sources]
+    return vintages.faults(content.stated, [block.id for block in content.figures], names, _closed(content))
 
 
 def _rows_faults(what: str, content: SiteContent, rows: pl.DataFrame, columns: Sequence[str]) -> list[str]:

@@ -65,3 +65,8 @@ def medium_page(medium: str) -> str:
 def hindsight_file(medium: str, key: str) -> str:
     """Return the file that hands over the forecasts in hindsight of one series of a medium."""
     return f"hindsight/{anchor(medium).lower()}-{anchor(key)}.js"
+
+
+def vintages_file(key: str) -> str:
+    """Return the file that hands over what each vintage said of one measure of a source."""
+    return f"vintages/{anchor(key).lower()}.js"

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from longwave.reports import hosting, media, palette, places, releases, series_files, svg, wording
+from longwave.reports import hosting, media, palette, places, releases, series_files, svg, vintages, wording
 from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check, page_of
 from longwave.reports.feed import atom
 from longwave.reports.figures import base
@@ -47,6 +47,8 @@ def publish(content: SiteContent, out: Path) -> list[Path]:
         **{name: _static(name) for name in ("site.js", "compare.js", "freshness.js")},
         **({"hindsight.js": _static("hindsight.js")} if content.media else {}),
         **media.files(content.media),
+        **({"vintages.js": _static("vintages.js")} if content.stated else {}),
+        **vintages.files(content.stated),
         "plotly.min.js": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
         **{f"data/{block.id}.csv": block.frame.write_csv() for block in content.figures},
     }

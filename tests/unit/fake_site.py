@@ -6,10 +6,12 @@ import math
 from dataclasses import replace
 
 import polars as pl
-from longwave.reports import media
+from longwave.reports import media, vintages
 from longwave.reports.figures import adoption, hindsight, persistence, ripeness
+from longwave.reports.figures import vintages as said_when
 from longwave.reports.media import Medium, Told
 from longwave.reports.site import FigureBlock, SiteContent
+from longwave.reports.vintages import Stated
 
 HOSTILE = "<script>alert(1)</script>"
 SOURCE = "synthetic_households"
@@ -406,6 +408,68 @@ def medium(text: str | None = None) -> Medium:
     )
 
 
+def stated(text: str | None = None) -> list[Stated]:
+    """Two invented measures: shares in three vintages, and counts of two media in two."""
+    places = text or "World"
+    rows = [
+        ("WLD", places, "internet", "% of people", "2018-09-21", [2000, 2001, 2003], [7.0, 8.0, 12.04]),
+        ("WLD", places, "internet", "% of people", "2019-07-27", [2000, 2001, 2003, 2004], [7.0, 8.5, 12.0, 14.0]),
+        ("WLD", places, "internet", "% of people", "2022-06-21", [2001, 2003, 2004], [8.5, 12.0, 15.0]),
+        ("GHA", "Ghana", "internet", "% of people", "2019-07-27", [2000, 2001], [0.2, 0.3]),
+        ("GHA", "Ghana", "internet", "% of people", "2022-06-21", [2000, 2001], [0.2, 0.3]),
+    ]
+    others = [
+        ("Radio", text or "Radio", "radio", "sets per 100 people", "2018-09-21", [1950, 1951], [200.0, 210.0]),
+        ("Radio", text or "Radio", "radio", "sets per 100 people", "2022-06-21", [1950, 1951], [201.0, 300.0]),
+        ("Stereo", "Stereo", "stereo", "sets per 100 people", "2018-09-21", [1970], [2.0]),
+        ("Stereo", "Stereo", "stereo", "sets per 100 people", "2022-06-21", [1970, 1972], [2.0, 3.0]),
+    ]
+    return [
+        Stated(
+            key,
+            SOURCE,
+            text or label,
+            share,
+            tolerance,
+            pl.DataFrame([dict(zip(vintages.LINES, row, strict=True)) for row in own]),
+            own[0][0],
+        )
+        for key, label, share, tolerance, own in (
+            ("invented-share", "Internet, invented", True, 0.05, rows),
+            ("invented-counts", "Technologies, invented", False, 1.0, others),
+        )
+    ]
+
+
+def stated_figure(text: str | None = None) -> FigureBlock:
+    """The invented vintages that the slider of the page on revisions goes through."""
+    first = stated(text)[0]
+    own = first.lines.filter(pl.col("key") == "WLD")
+    then, now = (
+        pl.DataFrame({"year": row["year"], name: row["value"]})
+        for name, row in (("stated", own.row(0, named=True)), ("newest", own.row(-1, named=True)))
+    )
+    frame = then.join(now, on="year", how="full", coalesce=True).select(said_when.COLUMNS).sort("year")
+    return FigureBlock(
+        id=vintages.FIGURE,
+        heading=text or "One series as each vintage had it",
+        figure=said_when.as_stated(
+            frame,
+            medium="internet",
+            share=True,
+            title=vintages.title(first, "WLD", "2018-09-21"),
+            subtitle=vintages.subtitle(first, "WLD", "2018-09-21"),
+        ),
+        frame=frame,
+        alt=text or "Invented figures of two vintages.",
+        note=text or "Invented for a test.",
+        source_ids=[SOURCE],
+        unit="% of people",
+        n="2 series to pick from",
+        page="revisions.html",
+    )
+
+
 def content(text: str | None = None) -> SiteContent:
     """The whole site; `text`, where given, stands wherever words from outside can stand."""
     fact = {
@@ -424,8 +488,9 @@ def content(text: str | None = None) -> SiteContent:
         "called decisive within a few years of their launch. This page asks how much could be known then.\n\n"
         "It gives every answer with its interval, and says where the record is too short for one.",
         claims=claims(text or "When a medium takes root, its early adopters get more influence than others."),
-        figures=[*figures(text), *evidence_figures(text), medium_figure(text)],
+        figures=[*figures(text), *evidence_figures(text), medium_figure(text), stated_figure(text)],
         media=[medium(text)],
+        stated=stated(text),
         sources=sources(text or "Household technologies (invented)"),
         facts=[fact, {**fact, "medium": "television", "year": 1945, "url": None, "status": "verified"}],
         excluded=[{"series": text or "Stereos", "source": SOURCE, "reason": "Starts at 96.6 %: left-truncated."}],

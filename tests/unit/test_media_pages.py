@@ -27,7 +27,7 @@ CALL = re.compile(r"longwave\.told\((.*)\);\n", re.S)
 @functools.cache
 def _content(text=None):
     """The site with the figure of the medium alone."""
-    return dataclasses.replace(fake_site.content(text), figures=[fake_site.medium_figure(text)])
+    return dataclasses.replace(fake_site.content(text), figures=[fake_site.medium_figure(text)], stated=())
 
 
 @pytest.fixture(scope="module")

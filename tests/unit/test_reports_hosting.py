@@ -26,7 +26,7 @@ def hosted(tmp_path_factory):
     out = tmp_path_factory.mktemp("hosted") / "site"
     # One figure is enough here.
     content = fake_site.content()
-    publish(dataclasses.replace(content, figures=content.figures[:1], media=(), base_url=HOST), out)
+    publish(dataclasses.replace(content, figures=content.figures[:1], media=(), stated=(), base_url=HOST), out)
     return out
 
 
@@ -91,13 +91,13 @@ def test_every_page_names_its_address_and_the_map_lists_it(hosted):
 
 
 def test_a_site_that_is_all_of_its_host_speaks_to_crawlers(tmp_path):
-    content = dataclasses.replace(fake_site.content(), figures=[], media=(), base_url="https://example.org/")
+    content = dataclasses.replace(fake_site.content(), figures=[], media=(), stated=(), base_url="https://example.org/")
     publish(content, tmp_path / "site")
     assert "Sitemap: https://example.org/sitemap.xml" in (tmp_path / "site" / "robots.txt").read_text()
 
 
 def test_a_site_without_an_address_names_none(tmp_path):
-    publish(dataclasses.replace(fake_site.content(), figures=[], media=()), tmp_path / "site")
+    publish(dataclasses.replace(fake_site.content(), figures=[], media=(), stated=()), tmp_path / "site")
     assert not (tmp_path / "site" / "sitemap.xml").exists()
     assert "canonical" not in (tmp_path / "site" / "index.html").read_text()
 
@@ -148,7 +148,9 @@ def test_the_front_page_says_what_changed(hosted):
 
 def test_the_first_release_has_nothing_before_it(tmp_path):
     content = fake_site.content()
-    publish(dataclasses.replace(content, figures=[], media=(), releases=content.releases[:1]), tmp_path / "site")
+    publish(
+        dataclasses.replace(content, figures=[], media=(), stated=(), releases=content.releases[:1]), tmp_path / "site"
+    )
     assert "What changed" not in (tmp_path / "site" / "index.html").read_text()
     assert "The first release." in (tmp_path / "site" / "verdicts.atom").read_text()
 

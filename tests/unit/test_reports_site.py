@@ -103,6 +103,7 @@ def test_no_code_stands_in_a_page_and_nothing_is_loaded_from_elsewhere(hostile, 
                 "plotly.min.js",
                 "site.js",
                 "hindsight.js",
+                "vintages.js",
                 "compare.js",
                 "compare/index.js",
                 "freshness.js",
@@ -324,7 +325,7 @@ def test_from_a_figure_to_the_capture_of_an_observation_in_three_clicks(site):
 def test_rows_of_a_source_that_may_not_be_passed_on_are_refused_as_evidence_and_never_shown(tmp_path):
     content = fake_site.content()
     closed = [{**content.sources[0], "redistribute": False}]
-    shut = dataclasses.replace(content, sources=closed, figures=(), media=())
+    shut = dataclasses.replace(content, sources=closed, figures=(), media=(), stated=())
     with pytest.raises(ContentError, match=r"evidence: rows of .* may not be passed on"):
         publish(shut, tmp_path / "site")
     shut = dataclasses.replace(shut, evidence=content.evidence.clear())
@@ -400,7 +401,7 @@ def test_sources_show_where_each_vintage_came_from(site):
 
 def _with_figure(**changes):
     content = fake_site.content()
-    return dataclasses.replace(content, figures=[dataclasses.replace(content.figures[0], **changes)])
+    return dataclasses.replace(content, figures=[dataclasses.replace(content.figures[0], **changes)], stated=())
 
 
 def _closed():
@@ -416,7 +417,7 @@ def _with_claim(**changes):
 def _with_ids(*ids):
     content = fake_site.content()
     claims = [{**content.claims[0], "id": name} for name in ids]
-    return dataclasses.replace(content, claims=claims, figures=content.figures[:1])
+    return dataclasses.replace(content, claims=claims, figures=content.figures[:1], stated=())
 
 
 def _elsewhere():
