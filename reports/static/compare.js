@@ -7,6 +7,7 @@
   var SHOWN = 40;
   var LONGEST_STEP = 5;
   var FEW = 12;
+  var LABELLED = 6;
   var DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
   var STROKES = { solid: "", dash: "7 4", dot: "1.5 3.5", dashdot: "7 3.5 1.5 3.5", longdash: "12 5" };
   var PER_100 = /^(percent|per 100 people)$/;
@@ -231,6 +232,12 @@
     return one.medium.charAt(0).toUpperCase() + one.medium.slice(1) + ", " + one.adopter;
   }
 
+  /* Where several have one name, their years tell them apart. */
+  function called(one, group) {
+    var alike = group.filter(function (other) { return name(other) === name(one); });
+    return name(one) + (alike.length > 1 ? ", " + span(one) : "");
+  }
+
   /* The first year at or over 50 %, of a share that was seen below not long before: half of sets is not half of people. Over
      a listed break nobody knows when it was. */
   function half(one, all) {
@@ -280,13 +287,77 @@
     var drawn = $("drawn");
     Array.prototype.forEach.call(drawn.querySelectorAll(".compared"), function (old) { window.Plotly.purge(old); });
     emptied(drawn);
-    groups.filter(function (group) { return group.length; }).forEach(function (group) {
+    groups = groups.filter(function (group) { return group.length; });
+    groups.forEach(function (group) {
       var plot = made("div", { "class": "plot compared", role: "group", "aria-label": alt(group, onAge) });
       drawn.appendChild(plot);
-      window.longwave.plot(plot, chosen("form") === "apart" ? apart(group, onAge) : together(group, onAge));
+      window.longwave.plot(plot, figureOf(group, onAge));
+      drawn.appendChild(taken(group, onAge, groups.length > 1));
     });
     $("picked-title").textContent = finding(lines, onAge);
     table(lines, onAge);
+  }
+
+  function figureOf(group, onAge) { return chosen("form") === "apart" ? apart(group, onAge) : together(group, onAge); }
+
+  /* --- what a reader takes away: the values, and the picture with its finding and its sources */
+
+  function taken(group, onAge, several) {
+    var of = several ? " of " + unit(group) : "";
+    var name = "compare" + (several ? "-" + unit(group).replace(/[^a-z0-9]+/gi, "-") : "");
+    var values = button("Values" + of + " (CSV)", function () { save(name + ".csv", csv(group)); });
+    var pictures = ["SVG", "PNG"].map(function (format) {
+      return button("picture" + of + " (" + format + ")", function () {
+        window.longwave.handOver(figureOf(group, onAge), told(group, onAge), keyOf(group), format.toLowerCase(), name);
+      });
+    });
+    return made("p", { "class": "small taken" }, [values, ", ", pictures[0], ", ", pictures[1]]);
+  }
+
+  function button(words, act) {
+    var node = made("button", { type: "button", "class": "link" }, words);
+    node.addEventListener("click", act);
+    return node;
+  }
+
+  function told(group, onAge) {
+    var sources = group.map(function (one) { return one.source[0]; }).filter(function (s, i, all) { return all.indexOf(s) === i; });
+    return {
+      title: finding(group, onAge), source: "Source: " + sources.join("; ") + ".",
+      under: (unit(group) || "each in its own unit") + (onAge ? ", by years since launch" : ", by year") + "; " + group.length + " series"
+    };
+  }
+
+  /* A key where neither labels nor panels name the lines. */
+  function keyOf(group) {
+    if (chosen("form") === "apart" || (!narrow() && group.length <= LABELLED)) { return []; }
+    return group.map(function (one) {
+      return {
+        type: "scatter", mode: "lines", x: [null], y: [null], name: plain(called(one, group)), showlegend: true,
+        line: { color: window.getComputedStyle(swatchOf(one)).stroke, width: 2.5, dash: one.dash }
+      };
+    });
+  }
+
+  function swatchOf(one) { return $("picked").querySelectorAll("svg line")[picked.indexOf(one.id)]; }
+
+  /* One row a value, as the picture has it. */
+  function csv(group) {
+    var rows = [["series", "name", "medium", "unit", "source", "launch", "year", "value"]];
+    group.forEach(function (one) {
+      one.all.forEach(function (p) { rows.push([one.id, name(one), one.medium, one.unit, one.source[0], one.launch === null ? "" : one.launch, p[0], p[1]]); });
+    });
+    return rows.map(function (row) {
+      return row.map(function (cell) { return /[",\n]/.test(cell) ? "\"" + String(cell).replace(/"/g, "\"\"") + "\"" : cell; }).join(",");
+    }).join("\n") + "\n";
+  }
+
+  function save(file, text) {
+    var link = made("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: file });
+    document.body.appendChild(link);
+    link.click();
+    document.body.removeChild(link);
+    window.setTimeout(function () { URL.revokeObjectURL(link.href); }, 10000);
   }
 
   /* What the picture shows first: who reached half soonest, and who last. */
@@ -381,7 +452,7 @@
     layout.xaxis = x_axis(group, onAge);
     layout.yaxis = y_axis(group);
     layout.annotations.push(heading("", unit(group), 4));
-    if (!narrow() && group.length <= 6) { endLabels(group, layout); }
+    if (!narrow() && group.length <= LABELLED) { endLabels(group, layout); }
     var data = group.map(function (one) { return trace(one, onAge, ""); });
     return { data: data.concat(crosses(group, onAge, "")), layout: layout };
   }
@@ -419,7 +490,7 @@
 
   /* Names at the ends of lines, pushed apart where they would cover one another. */
   function endLabels(group, layout) {
-    layout.margin.r = 190;
+    layout.margin.r = 230;
     var pixels = (layout.height - layout.margin.t - layout.margin.b) / layout.yaxis.range[1];
     var ends = group.map(function (one) { return { one: one, p: one.xy[one.xy.length - 1] }; });
     ends.sort(function (a, b) { return a.p[1] - b.p[1]; });
@@ -427,9 +498,9 @@
     ends.forEach(function (end) {
       var at = Math.max(end.p[1] * pixels, below + 15);
       below = at;
-      var words = plain(name(end.one));
+      var words = plain(called(end.one, group));
       layout.annotations.push({
-        x: layout.xaxis.range[1], y: end.p[1], yshift: at - end.p[1] * pixels, text: words.length > 30 ? words.slice(0, 29) + "…" : words,
+        x: layout.xaxis.range[1], y: end.p[1], yshift: at - end.p[1] * pixels, text: words.length > 38 ? words.slice(0, 37) + "…" : words,
         showarrow: false, xanchor: "left", yanchor: "middle", xshift: 4, font: { size: 12, color: end.one.ink }
       });
     });

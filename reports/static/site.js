@@ -110,15 +110,13 @@
     });
   }
 
-  /* The figure as it leaves the page: with its finding, what is drawn, the key where lines have no labels, and the source. */
-  function picture(figure) {
-    var drawing = ofBlock(document.getElementById(figure.getAttribute("data-figure")));
+  /* A figure as it leaves the page: with its finding, what is drawn, the key where lines have no labels, and the source. */
+  function framed(drawing, words, key) {
     var layout = drawing.layout;
     var width = narrow.matches ? 420 : 960;
-    var key = narrow.matches || figure.classList.contains("always") ? keyTraces(figure) : [];
-    var title = wrapped(plain(figure.querySelector("h3")), width / 10.5);
-    var under = wrapped(plain(figure.querySelector(".subtitle")), width / 7);
-    var source = wrapped(plain(figure.querySelector(".whence")), width / 6.4);
+    var title = wrapped(words.title, width / 10.5);
+    var under = wrapped(words.under, width / 7);
+    var source = wrapped(words.source, width / 6.4);
     var letters = key.reduce(function (sum, trace) { return sum + trace.name.length * 7.5 + 60; }, 0);
     var head = 18 + title.length * 27 + under.length * 17;
     var keyed = key.length ? 14 + 22 * Math.ceil(letters / (width - 80)) : 0;
@@ -144,17 +142,31 @@
     return { data: drawing.data.concat(key), layout: layout, config: configuration() };
   }
 
-  /* A button that hands over the picture, made when it is asked for. */
+  /* Hands a figure over as a file: the picture is made when it is asked for. */
+  function handOver(drawing, format, name) {
+    window.Plotly.downloadImage(drawing, {
+      format: format, scale: format === "png" ? 2 : 1, width: drawing.layout.width, height: drawing.layout.height, filename: name
+    });
+  }
+
+  function picture(figure) {
+    var words = {
+      title: plain(figure.querySelector("h3")), under: plain(figure.querySelector(".subtitle")), source: plain(figure.querySelector(".whence"))
+    };
+    var keyed = narrow.matches || figure.classList.contains("always");
+    return framed(ofBlock(document.getElementById(figure.getAttribute("data-figure"))), words, keyed ? keyTraces(figure) : []);
+  }
+
+  /* The button hands over a PNG; the link to the static picture, which says neither finding nor source, an SVG that says both. */
   function offer(figure) {
     var button = figure.querySelector("[data-png]");
     if (!button) { return; }
+    var name = button.getAttribute("data-png");
     button.parentNode.hidden = false;
-    button.addEventListener("click", function () {
-      var drawing = picture(figure);
-      window.Plotly.downloadImage(drawing, {
-        format: "png", scale: 2, width: drawing.layout.width, height: drawing.layout.height,
-        filename: button.getAttribute("data-png")
-      });
+    button.addEventListener("click", function () { handOver(picture(figure), "png", name); });
+    figure.querySelector("[data-svg]").addEventListener("click", function (event) {
+      event.preventDefault();
+      handOver(picture(figure), "svg", name);
     });
   }
 
@@ -177,6 +189,7 @@
     var block = document.getElementById(figure.getAttribute("data-figure"));
     var plot = figure.querySelector(".plot");
     var drawing = ofBlock(block);
+    waiting = waiting.filter(function (other) { return other !== figure; });
     figure.classList.add("drawn");
     figure.setAttribute("data-drawn", (narrow.matches ? "narrow " : "wide ") + (dark.matches ? "dark" : "light"));
     plot.hidden = false;
@@ -185,21 +198,57 @@
 
   shared.draw = draw;
 
-  /* One after another, so that the page answers in between; what cannot be drawn keeps its static picture. */
+  /* --- in which order figures are drawn */
+
+  var waiting = [];
+  var near = [];
+  var soon = false;
+  var later = false;
+  var idle = window.requestIdleCallback ? function (step) { window.requestIdleCallback(step); } : function (step) { window.setTimeout(step, 50); };
+  var watch = window.IntersectionObserver ? new window.IntersectionObserver(seen, { rootMargin: "50% 0px" }) : null;
+
+  /* One after another, so that the page answers in between: those in view and near it at once, the others when nothing else is
+     to do. What cannot be drawn keeps its static picture; on paper the static pictures stand for all. */
   function drawAll(figures) {
-    var queue = figures.slice();
-    (function next() {
-      var figure = queue.shift();
-      if (!figure) { return; }
-      try {
-        draw(figure);
-      } catch (error) {
-        figure.classList.remove("drawn");
-        figure.querySelector(".plot").hidden = true;
-        window.console.error(error);
-      }
-      window.setTimeout(next, 0);
-    })();
+    /* What the address leads to comes first: it is not in view yet. */
+    var asked = document.getElementById(window.location.hash.slice(1));
+    waiting = figures.filter(function (figure) { return figure === asked; }).concat(figures.filter(function (figure) { return figure !== asked; }));
+    if (!watch) { near = waiting.slice(); go(); return; }
+    /* The browser answers at once which of them are near. */
+    figures.forEach(function (figure) { watch.unobserve(figure); watch.observe(figure); });
+  }
+
+  function seen(entries) {
+    entries.forEach(function (entry) {
+      near = near.filter(function (figure) { return figure !== entry.target; });
+      if (entry.isIntersecting) { near.push(entry.target); }
+    });
+    go();
+  }
+
+  function wanted() { return waiting.filter(function (figure) { return near.indexOf(figure) >= 0; })[0]; }
+
+  function go() {
+    if (wanted()) {
+      if (!soon) { soon = true; window.setTimeout(function () { soon = false; step(); }, 0); }
+    } else if (waiting.length && !later) {
+      later = true;
+      idle(function () { later = false; step(); });
+    }
+  }
+
+  function step() {
+    var figure = wanted() || waiting[0];
+    if (!figure) { return; }
+    waiting = waiting.filter(function (other) { return other !== figure; });
+    try {
+      draw(figure);
+    } catch (error) {
+      figure.classList.remove("drawn");
+      figure.querySelector(".plot").hidden = true;
+      window.console.error(error);
+    }
+    go();
   }
 
   if (!window.Plotly) { return; }
@@ -208,6 +257,8 @@
     var drawing = prepared(figure);
     return window.Plotly.react(plot, drawing.data, drawing.layout, configuration());
   };
+  /* And to hand one over as a file, with these words (title, under, source) and a key of these traces. */
+  shared.handOver = function (figure, words, key, format, name) { handOver(framed(prepared(figure), words, key), format, name); };
   var figures = Array.prototype.slice.call(document.querySelectorAll("[data-figure]"));
   var again = function () { drawAll(figures); };
   narrow.addEventListener("change", again);

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from longwave.reports.places import claim_page, series_anchor, source_page
@@ -234,6 +235,12 @@ def test_a_figure_is_handed_over_as_a_picture_with_its_finding_and_its_source(br
         written = written.replace("<br>", " ")
         assert page.locator("#figure-adoption-age h3").inner_text() in written
         assert "Household technologies (invented)" in written
+        with page.expect_download() as waiting:
+            page.get_by_role("link", name="picture (SVG)").first.click()
+        assert waiting.value.suggested_filename == "adoption-age.svg"
+        drawn = " ".join(ElementTree.parse(waiting.value.path()).getroot().itertext())
+        assert "Household technologies (invented)" in drawn
+        assert page.locator("#figure-adoption-age h3").inner_text().split()[0] in drawn
         # Where lines have no labels of their own, the key goes with them.
         keyed = [trace["name"] for trace in handed["data"] if trace.get("showlegend")]
         assert len(keyed) == (0 if width == 1280 else len(fake_site.LINES))

@@ -1,5 +1,6 @@
 """The slider over vintages in a real browser, on invented content: by keyboard, by the address, at both widths."""
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -28,7 +29,7 @@ TOLD = "words => document.querySelector('[data-said]').textContent.replace(/\\u0
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     out = tmp_path_factory.mktemp("vintages") / "site"
-    publish(fake_site.content(), out)
+    publish(dataclasses.replace(fake_site.content(), figures=[fake_site.stated_figure()], media=()), out)
     return out
 
 
