@@ -239,7 +239,11 @@ def query(
 def report(
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where to write; the home's site/ if not given."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Where to write; the home's site/ if not given, with --base-url its site-hosted/.",
+        ),
     ] = None,
     base_url: Annotated[
         str | None,
@@ -249,7 +253,8 @@ def report(
     """Write the site from the results that stand, without running anything else.
 
     The same results give the same bytes. A folder that stands at --out is replaced as a whole, or left as it was. With
-    --base-url each page names its own address, the feed's links are absolute, and sitemap.xml lists all pages.
+    --base-url each page names its own address, the feed's links are absolute, and sitemap.xml lists all pages; the home's
+    own site, which opens from disk, stays as it is.
     """
     from longwave.pipelines.base_url import base_url as checked
     from longwave.pipelines.publish import write_report
@@ -262,7 +267,7 @@ def report(
     settings = Settings()
     home = settings.house()
     with run_lock(home.prepare().lock, settings.wait):
-        target = (out or home.site).expanduser().resolve()
+        target = (out or (home.hosted if where else home.site)).expanduser().resolve()
         files = write_report(home, target, where)
     console_of().print(f"{len(files)} files: {target / 'index.html'}")
 

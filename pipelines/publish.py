@@ -76,8 +76,8 @@ skill with the medium passes for expertise. A few years of it show little of its
 the internet the long-run impact was clear only after a decade or two. Is that so?
 
 This is a study of the yearly figures, as their publishers gave them at the time and as they have been rewritten since. \
-Every estimate carries its interval and leads to the files it was read from. Where the evidence does not decide a question, the \
-verdict says so."""
+Every estimate from them carries its interval and leads to the files it was read from; what is arithmetic on stated inputs is \
+called so. Where the evidence does not decide a question, the verdict says so."""
 # What a run follows from: assets name all steps, and the site everything that pages are made of.
 _MADE_BY = ("longwave.pipelines.assets", "longwave.pipelines.publish", "longwave.reports.site")
 

@@ -43,6 +43,7 @@ _MEASURES = {
 }
 _LINE_COLUMNS = ("label", "panel", "forecaster", "medium", "k", "measure", "place")
 _PLAIN_NUMBERS = {"year", "age", "k", "horizon", "vintage", "first_year", "last_year"}
+_FEW = re.compile(r"fewer than (\d+) clusters")
 _SAFE_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _STATUS = {
     "prospective": "written down before the result was seen",
@@ -137,7 +138,9 @@ def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
     signs = [row["holds"] for row in rows if row.get("sign_only")]
     said = [f"Of {len(rows)} primary results: {_sides([row['holds'] for row in rows if not row.get('sign_only')])}."]
     if signs:
-        said.append(f"Of {len(signs)} the estimate alone counts: {_sides(signs)}.")
+        said.append(
+            f"Of {len(signs)} of them it counts only on which side the estimate lies, not its interval: {_sides(signs)}."
+        )
     return " ".join(said)
 
 
@@ -171,7 +174,7 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
         "panel": str(row.get("panel_title") or row["panel"]),
         "measure": " ".join(part for part in (measure(str(row["measure"])), _when(row), _variant(row)) if part),
         "estimate": palette.two_figures(row["estimate"]) if row["estimate"] is not None else "no estimate",
-        "note": str(row.get("note") or ""),
+        "note": _said(str(row.get("note") or "")),
         "exact": _exact_words(row),
         "size": n,
         "clusters": clusters,
@@ -180,6 +183,12 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
         "threshold": _threshold(row["threshold"]),
         "holds": _side(row["holds"], "estimate" if row.get("sign_only") else "range" if arithmetic else "interval"),
     }
+
+
+def _said(note: str) -> str:
+    """Return a note of a result as a reader from outside understands it."""
+    few = _FEW.fullmatch(note)
+    return f"too few independent groups to decide, {few[1]} are needed" if few else note
 
 
 def _interval(level: str, low: float | None, high: float | None) -> str:

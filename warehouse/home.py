@@ -52,6 +52,11 @@ class Home:
         return self.root / "site"
 
     @property
+    def hosted(self) -> Path:
+        """The site as written for a host of a known address."""
+        return self.root / "site-hosted"
+
+    @property
     def archive(self) -> Path:
         """What the sources served, byte for byte."""
         return self.root / "archive"

@@ -14,7 +14,9 @@
   var name = box.getAttribute("data-explorer");
   var medium = box.getAttribute("data-medium");
   var figure = document.querySelector("[data-figure='" + name + "']");
+  var heading = figure.querySelector("h3");
   var subtitle = figure.querySelector(".subtitle");
+  var titled = heading.textContent;
   var place = box.querySelector("select");
   var slider = box.querySelector("input");
   var year = box.querySelector("[data-year]");
@@ -89,6 +91,16 @@
     return text;
   }
 
+  /* The title that the page came with is of the series offered first; of another it is what its own forecasts came to. */
+  function title() {
+    if (place.selectedIndex === 0) { return titled; }
+    var judged = current.cuts.filter(function (own) { return own.said && own.said[3] !== null; });
+    if (!judged.length) { return current.label + ": what could have been said, year by year"; }
+    var kept = judged.filter(function (own) { return own.said[4]; }).length;
+    return current.label + ": of " + judged.length + (judged.length === 1 ? " forecast" : " forecasts") +
+      ", made at the years offered, the 80\u202f% interval of " + kept + " held what came";
+  }
+
   function draw() {
     if (waiting) { return; }
     waiting = true;
@@ -104,6 +116,7 @@
     year.textContent = own.cut + since(own.cut);
     slider.setAttribute("aria-valuetext", "end of " + own.cut + since(own.cut));
     said.textContent = words();
+    heading.textContent = title();
     subtitle.textContent = current.label + "; cut at the end of " + own.cut + since(own.cut);
     if (remember) {
       try {

@@ -142,6 +142,8 @@ def test_the_slider_redraws_the_fan_and_the_link_restores_the_view(browser, site
             "Of 1940 (age 20) the forecast says 50, 80\u202f% interval 40–60. 83 came, outside the interval."
             in said.inner_text()
         )
+        heading = page.locator("#figure-radio-hindsight h3")
+        assert heading.inner_text() == "Half of the invented forecasts held what came"
         before = page.evaluate(FAN)
         slider.focus()
         page.keyboard.press("ArrowRight")
@@ -152,6 +154,10 @@ def test_the_slider_redraws_the_fan_and_the_link_restores_the_view(browser, site
         page.get_by_label("Place").select_option("CHE")
         page.wait_for_function("() => location.hash === '#cut=1936&place=CHE'")
         assert "Switzerland" in page.locator("#figure-radio-hindsight .subtitle").inner_text()
+        assert heading.inner_text() == "Switzerland, % of households: what could have been said, year by year"
+        page.get_by_label("Place").select_option("USA")
+        page.wait_for_function("() => location.hash === '#cut=1936&place=USA'")
+        assert heading.inner_text() == "Half of the invented forecasts held what came"
         assert seen.faults == []
     with Watched(browser, site.as_uri(), viewport={"width": width, "height": 900}) as seen:
         page = seen.open("medium-radio.html#cut=1928&place=CHE")

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from longwave.pipelines import publish as publishing
 from longwave.pipelines.base_url import base_url
 from longwave.pipelines.publish import how_to_reproduce
 from longwave.reports import citing, releases, series_files
@@ -73,6 +74,25 @@ def test_a_bad_address_is_wrong_usage_and_nothing_is_written(inside, tmp_path):
     assert "--base-url" in result.stderr
     assert "names no host" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "folder", "where"),
+    [
+        ([], "home/site", ""),
+        (["--base-url", HOST], "home/site-hosted", HOST),
+        (["--base-url", HOST, "--out", "{0}/there"], "there", HOST),
+    ],
+)
+def test_a_site_for_a_host_does_not_take_the_place_of_the_homes_own(
+    inside, tmp_path, monkeypatch, options, folder, where
+):
+    written = []
+    monkeypatch.setattr(publishing, "write_report", lambda home, *target: written.append(target) or [])
+    result = inside(["report", *(option.format(tmp_path) for option in options)], tmp_path / "home")
+    assert result.returncode == 0
+    assert written == [(tmp_path / folder, where)]
+    assert str(tmp_path / folder / "index.html") in result.stdout.replace("\n", "")
 
 
 def test_every_page_names_its_address_and_the_map_lists_it(hosted):

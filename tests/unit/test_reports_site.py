@@ -236,8 +236,21 @@ def test_a_result_whose_estimate_alone_counts_is_not_told_as_one_whose_interval_
     by = [{**row, "holds": holds, "sign_only": sign} for holds, sign in sides]
     assert wording.claim_view({**fake_site.claims("x")[0], "by": by})["tally"] == (
         "Of 4 primary results: 1 on the claim’s side of the threshold, 1 that does not decide it. "
-        "Of 2 the estimate alone counts: 1 on the claim’s side of the threshold, 1 on the other side."
+        "Of 2 of them it counts only on which side the estimate lies, not its interval: "
+        "1 on the claim’s side of the threshold, 1 on the other side."
     )
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        ("fewer than 15 clusters", "too few independent groups to decide, 15 are needed"),
+        ("correlated", "correlated"),
+        (None, ""),
+    ],
+)
+def test_a_note_says_what_a_reader_from_outside_understands(note, words):
+    assert wording.result_view({**fake_site.claims("x")[0]["by"][0], "note": note})["note"] == words
 
 
 @pytest.mark.parametrize(("threshold", "words"), [([1.0, 1.0], "1"), ([1, 2], "1 to 2"), ([-0.1, 0.1], "−0.1 to 0.1")])
@@ -353,9 +366,9 @@ def test_how_ripe_todays_media_are(site):
         in words
     )
     assert "this much was known of other media at the age" in words
-    assert "Smartphones, 25 years after launch in the figures held Readable from 2005. Held: seen." in words
-    assert "Podcasts . Held: no verified launch year" not in words
-    assert "Podcasts Held: no verified launch year: no ripeness." in words
+    assert "Smartphones, 25 years after launch in the figures held Readable from 2005. Seen." in words
+    assert "Podcasts . No verified launch year" not in words
+    assert "Podcasts No verified launch year: no ripeness." in words
 
 
 def test_the_feed_has_an_entry_a_verdict_dated_by_its_vintage(site, hostile):
