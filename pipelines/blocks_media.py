@@ -20,6 +20,7 @@ from longwave.pipelines.blocks_taken_up import taken_up
 from longwave.pipelines.claim_names import ACCOUNTS, JOURNALS, NEWSPAPERS, SPEED, SPEED_PANEL
 from longwave.pipelines.find_hindsight import HOUSEHOLDS, NAMED_AGES
 from longwave.pipelines.ripening import HEADLINE
+from longwave.pipelines.technology_fits import ceilings, families, sentence
 from longwave.pipelines.told import REFERENCE, TITLES, Studied, named, shown_cut, studied, table_of, was
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
@@ -67,6 +68,8 @@ def media_pages(
         if not made:
             continue
         medium = _medium(name, found, told, findings, claims, made)
+        if name == REFERENCE:
+            medium = _with_fits(medium, found, results.whole_fits(con))
         blocks += [replace(block, page=medium.page) for block in made]
         media.append(medium)
     return blocks, media
@@ -97,6 +100,13 @@ def _medium(
         # Those of its own figures; what all panels rest on stands with the figure that reads them.
         sources=sorted({source for block in made if block.heading != KNOWN for source in block.source_ids}),
     )
+
+
+def _with_fits(medium: Medium, found: Studied, fits: pl.DataFrame) -> Medium:
+    """The page of the technologies beside, with the ceilings that families of curves find."""
+    own = found.series.filter(pl.col("page") == REFERENCE, pl.col("unit_class") == "share")
+    rows = ceilings(own.with_columns(label="adopter"), fits)
+    return replace(medium, families=families(), fits=rows, fits_said=sentence(rows))
 
 
 def _lede(name: str, series: pl.DataFrame) -> str:

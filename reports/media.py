@@ -57,7 +57,8 @@ class Medium:
     ``explored`` is the id of the figure that the slider redraws, of the first of ``told`` at the cut of year ``cut``. ``table``:
     forecasts at some ages next to what came, one row each: ``series``, ``age``, ``cut``, ``n_known``, ``year``, ``point``,
     ``lo``, ``hi``, ``came`` (None: not yet). ``breaks``: keys of ``BREAK_KEYS``. ``claims``: ids of claims that rest on it.
-    ``ripeness``: a sentence. ``sources``: ids.
+    ``ripeness``: a sentence. ``sources``: ids. ``fits``: what families of curves find, one row a series: ``label``, ``n``,
+    ``found`` (a text a family of ``families``), and ``fits_said`` what they come to, in a sentence.
     """
 
     id: str
@@ -71,6 +72,9 @@ class Medium:
     breaks: Sequence[Row] = ()
     claims: Sequence[str] = ()
     sources: Sequence[str] = ()
+    families: Sequence[str] = ()
+    fits: Sequence[Row] = ()
+    fits_said: str = ""
 
     @property
     def page(self) -> str:
@@ -250,6 +254,9 @@ def view(medium: Medium, claims: Mapping[str, Row]) -> dict[str, Any]:
         "breaks": [dict(row) for row in medium.breaks],
         "claims": [claims[name] for name in medium.claims],
         "sources": list(medium.sources),
+        "families": list(medium.families),
+        "fits": [dict(row) for row in medium.fits],
+        "fits_said": medium.fits_said,
     }
 
 

@@ -51,6 +51,14 @@ def fits(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frame
 
 
+def whole_fits(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What was fitted to all that was observed of each series: series, family, capped, status, m, n; in the order of the key."""
+    frame: pl.DataFrame = con.sql(
+        "SELECT series, family, capped, status, m, n FROM curve_fits WHERE whole ORDER BY series, family, objective, capped"
+    ).pl()
+    return frame
+
+
 def fit_statuses(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """How many fits came out how: family, capped, status, fits."""
     frame: pl.DataFrame = con.sql(

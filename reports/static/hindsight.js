@@ -17,6 +17,8 @@
   var heading = figure.querySelector("h3");
   var subtitle = figure.querySelector(".subtitle");
   var titled = heading.textContent;
+  /* What stands before the names of the sources. */
+  var whence = figure.querySelector(".whence").firstChild;
   var place = box.querySelector("select");
   var slider = box.querySelector("input");
   var year = box.querySelector("[data-year]");
@@ -117,6 +119,7 @@
     slider.setAttribute("aria-valuetext", "end of " + own.cut + since(own.cut));
     said.textContent = words();
     heading.textContent = title();
+    whence.textContent = "Unit: " + current.unit + ". Source: ";
     subtitle.textContent = current.label + "; cut at the end of " + own.cut + since(own.cut);
     if (remember) {
       try {

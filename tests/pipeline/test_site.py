@@ -123,11 +123,14 @@ def test_the_data_package_is_valid(full_home):
         assert resource.hash == f"sha256:{hashlib.sha256(octets).hexdigest()}"
 
 
-def test_a_medium_loads_the_series_that_it_offers_and_no_file_is_left_over(full_home, pages):
+def test_a_page_loads_the_series_that_it_offers_and_no_file_is_left_over(full_home, pages):
     named = {page: re.findall(r'data-file="([^"]*)"', text) for page, text in pages.items()}
     offered = [file for files in named.values() for file in files]
-    held = sorted(str(path.relative_to(full_home.site)) for path in (full_home.site / "hindsight").iterdir())
+    folders = (full_home.site / name for name in ("hindsight", "vintages"))
+    held = sorted(str(path.relative_to(full_home.site)) for folder in folders for path in folder.iterdir())
     assert sorted(offered) == held
+    assert named["revisions.html"][0] == "vintages/grapher_internet_share-users_share.js"
+    assert len(named["revisions.html"]) > 3
     # The United States and the world stand first, and every place of the panels is there.
     internet = named[places.medium_page("internet")]
     assert internet[0] == "hindsight/internet-USA-individuals.js"

@@ -405,6 +405,9 @@ def medium(text: str | None = None) -> Medium:
         ],
         claims=["C6"],
         sources=[SOURCE],
+        families=["Bass", text or "Logistic"],
+        fits=[{"label": text or "Radio", "n": 81, "found": ["98", text or "100†"], "apart": 2.0}],
+        fits_said=text or "Two invented families lie 2 points apart.",
     )
 
 

@@ -197,3 +197,11 @@ def test_lines_break_where_figures_are_far_apart_and_breaks_are_marked():
     assert [trace.meta["key"] for trace in named] == [True, False]
     crosses = [trace for trace in fig.data if trace.marker.symbol == "x"]
     assert [list(trace.x) for trace in crosses] == [[3.0], [3.0]]
+
+
+def test_the_ceilings_of_families_stand_in_a_table(site):
+    (table,) = (
+        node for node in _all(_page(site / medium_page("radio")), "div") if "ceilings" in str(node.get("aria-label"))
+    )
+    cells = [[_words(cell) for cell in row if cell.tag in (f"{HTML}td", f"{HTML}th")] for row in _all(table, "tr")]
+    assert cells == [["Technology", "Figures", "Bass", "Logistic"], ["Radio", "81", "98", "100†"]]
