@@ -30,9 +30,9 @@ HALF = table(lambda rows: [row for row in rows if row[1] in PLACES[:8]])
 
 
 @pytest.fixture
-def world(home, server, fetcher, tmp_path, monkeypatch):
+def world(made_home, server, fetcher, tmp_path, monkeypatch):
     monkeypatch.setitem(SOURCES, "made", SPEC)
-    return made.World(home, server, fetcher, made.empty_founding(tmp_path / "founding"))
+    return made.World(made_home, server, fetcher, made.empty_founding(tmp_path / "founding"))
 
 
 def iraq(share):

@@ -21,9 +21,9 @@ GOOD, PLACES, SPEC, URL, table = made.GOOD, made.PLACES, made.SPEC, made.URL, ma
 
 
 @pytest.fixture
-def world(home, server, fetcher, tmp_path, monkeypatch):
+def world(made_home, server, fetcher, tmp_path, monkeypatch):
     monkeypatch.setitem(SOURCES, "made", SPEC)
-    return made.World(home, server, fetcher, made.empty_founding(tmp_path / "founding"))
+    return made.World(made_home, server, fetcher, made.empty_founding(tmp_path / "founding"))
 
 
 # --- what goes well

@@ -78,8 +78,8 @@ def test_every_source_that_can_be_asked_has_a_recorded_response():
 
 
 @pytest.fixture
-def world(home, server, fetcher, tmp_path):
-    return made.World(home, server, fetcher, made.empty_founding(tmp_path / "founding"))
+def world(made_home, server, fetcher, tmp_path):
+    return made.World(made_home, server, fetcher, made.empty_founding(tmp_path / "founding"))
 
 
 def serve(world, reply, monkeypatch, source):

@@ -32,9 +32,9 @@ CDX = "https://web.archive.org/cdx/search/cdx"
 
 
 @pytest.fixture
-def world(home, server, fetcher, tmp_path, monkeypatch):
+def world(made_home, server, fetcher, tmp_path, monkeypatch):
     monkeypatch.setitem(SOURCES, "made", SPEC)
-    return made.World(home, server, fetcher, made.empty_founding(tmp_path / "founding"))
+    return made.World(made_home, server, fetcher, made.empty_founding(tmp_path / "founding"))
 
 
 def iraq(share):

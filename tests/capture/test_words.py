@@ -23,9 +23,9 @@ def in_words(_, original):
 
 
 @pytest.fixture
-def world(home, server, fetcher, tmp_path, monkeypatch):
+def world(made_home, server, fetcher, tmp_path, monkeypatch):
     monkeypatch.setitem(SOURCES, "made", replace(made.SPEC, attributes=("owner",), attribute_reader=in_words))
-    return made.World(home, server, fetcher, made.empty_founding(tmp_path / "founding"))
+    return made.World(made_home, server, fetcher, made.empty_founding(tmp_path / "founding"))
 
 
 def table(owner):
