@@ -251,14 +251,15 @@ def test_a_live_run_keeps_yesterdays_figures_where_it_gets_no_better_ones(comman
     command.home = home_copy
     del command.settings["LONGWAVE_FOUNDING"]
     command.server.publish(URL, reply(HCCTA, type="text/plain"))
-    before = command("query", "select * from observations order by all", "--format", "csv").stdout
+    rows = "select count(*), bit_xor(hash(o)), sum(hash(o)) from observations o"
+    before = command("query", rows, "--format", "csv").stdout
     findings = (home_copy / "site" / "findings.json").read_bytes()
     result = command("run", "--live")
     assert result.returncode == 1
     assert "hccta: refused: " in result.stdout
     assert "rows kept" in result.stdout
     assert "their figures stand as they were" in result.stdout
-    assert command("query", "select * from observations order by all", "--format", "csv").stdout == before
+    assert command("query", rows, "--format", "csv").stdout == before
     assert (home_copy / "site" / "findings.json").read_bytes() == findings
     # The refusal and its reason stand on the source's page; nothing else was done again.
     assert "rows kept" in (home_copy / "site" / "source-hccta.html").read_text()

@@ -3,6 +3,7 @@
 Everything else follows from it: asset, schedule, check, catalogue, `longwave sources`, `longwave refresh`.
 """
 
+import json
 import os
 import re
 import shutil
@@ -70,36 +71,61 @@ def test_the_example_is_a_module_of_the_allowed_length():
     assert 20 < len(example().splitlines()) <= 100
 
 
+COMMANDS = [
+    ["refresh", "listeners"],
+    ["query", "select code, year, value from observations order by all", "--format", "csv"],
+    ["sources"],
+    ["refresh", "--dry-run"],
+]
+# All in one process: each of its own would take longer to start than to do what it does.
+_ALL = """
+import contextlib, io, json, sys
+from longwave.pipelines.cli import main
+
+said = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["longwave", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code, (arguments, out.getvalue())
+    said.append(out.getvalue())
+
+from longwave.pipelines.definitions import defs
+from longwave.pipelines.settings import Settings
+from longwave.warehouse.export import catalogue
+from longwave.warehouse.store import reader
+
+defs = defs if hasattr(defs, "assets") else defs()
+graph = defs.resolve_asset_graph()
+job = defs.resolve_job_def("refresh_monthly")
+with reader(Settings().house()) as con:
+    (row,) = [row for row in catalogue(con) if row["source"] == "listeners"]
+seen = {
+    "assets": [key.to_user_string() for key in graph.get_all_asset_keys() if "listeners" in key.path],
+    "checks": [key.name for key in graph.asset_check_keys if "listeners" in key.asset_key.path],
+    "monthly": "listeners" in [key.path[-1] for key in job.asset_layer.executable_asset_keys],
+    "catalogue": [row["citation"], row["rows"], len(row["vintages"]), row["archived"][0]["url"]],
+}
+print(json.dumps([said, seen]))
+"""
+
+
 def test_everything_follows_from_one_module(new_code):
-    cli = ("-m", "longwave.pipelines.cli")
-    first = new_code(*cli, "refresh", "listeners")
+    first = new_code("-m", "longwave.pipelines.cli", "refresh", "listeners")
     assert "listeners: changed: 3 added, 0 revised, 0 withdrawn" in first
-    assert "listeners: unchanged" in new_code(*cli, "refresh", "listeners")
-    rows = new_code(*cli, "query", "select code, year, value from observations order by all", "--format", "csv")
+    (again, rows, sources, asked), seen = json.loads(new_code("-c", _ALL, json.dumps(COMMANDS)))
+    assert "listeners: unchanged" in again
     assert rows.splitlines() == ["code,year,value", "AUT,1930,21.5", "AUT,1931,23.9", "NAM,1931,0.4"]
-    (line,) = [line for line in new_code(*cli, "sources").splitlines() if line.startswith("listeners")]
+    (line,) = [line for line in sources.splitlines() if line.startswith("listeners")]
     assert "CC BY 4.0" in line
     assert "1930–1931" in line
     assert "fresh" in line
-    assert "listeners: data: GET" in new_code(*cli, "refresh", "--dry-run")
-    seen = new_code(
-        "-c",
-        "from longwave.pipelines.definitions import defs\n"
-        "defs = defs if hasattr(defs, 'assets') else defs()\n"
-        "graph = defs.resolve_asset_graph()\n"
-        "print([key.to_user_string() for key in graph.get_all_asset_keys() if 'listeners' in key.path])\n"
-        "print([key.name for key in graph.asset_check_keys if 'listeners' in key.asset_key.path])\n"
-        "job = defs.resolve_job_def('refresh_monthly')\n"
-        "print('listeners' in [key.path[-1] for key in job.asset_layer.executable_asset_keys])\n",
-    )
-    assert seen.splitlines() == ["['sources/listeners']", "['accepted']", "True"]
-    catalogue = new_code(
-        "-c",
-        "from longwave.pipelines.settings import Settings\n"
-        "from longwave.warehouse.export import catalogue\n"
-        "from longwave.warehouse.store import reader\n"
-        "with reader(Settings().house()) as con:\n"
-        "    (row,) = [r for r in catalogue(con) if r['source'] == 'listeners']\n"
-        "print(row['citation'], row['rows'], len(row['vintages']), row['archived'][0]['url'])\n",
-    )
-    assert catalogue.strip() == f"Institute of Figures, Listeners of wireless telegraphy 3 1 {URL}"
+    assert "listeners: data: GET" in asked
+    assert seen == {
+        "assets": ["sources/listeners"],
+        "checks": ["accepted"],
+        "monthly": True,
+        "catalogue": ["Institute of Figures, Listeners of wireless telegraphy", 3, 1, URL],
+    }
