@@ -73,16 +73,18 @@ def _own_log():
     log.setLevel(logged[1])
 
 
-_ORDER = ("browser", "unit", "readers", "capture", "asof", "installed", "pipeline")
+_ORDER = ("browser", "capture", "readers", "asof", "pipeline", "unit")
 _TOGETHER = {
     "tests/browser/": "browser",
     "tests/pipeline/test_asof.py": "asof",
-    "::test_a_command_of_the_readme_runs": "asof",
+    "::test_the_command_of_a_date_is_that_whose_study_is_looked_at": "asof",
     "::test_a_run_as_of_an_earlier_date_quotes_no_record_of_later_facts": "asof",
-    "tests/pipeline/test_packaging.py": "installed",
-    "::test_two_homes_publish_the_same_bytes": "installed",
+    "tests/pipeline/test_packaging.py": "asof",
+    "::test_two_homes_publish_the_same_bytes": "asof",
 }
 """Tests that share something that takes long to make, a browser or a home, stay on one worker."""
+# Of the captures' tests the one that needs the real run's home; it is made while the others run.
+_LATER = {"::test_a_live_run_keeps_yesterdays_figures_where_it_gets_no_better_ones": "pipeline"}
 
 
 def _group(nodeid):
@@ -92,12 +94,14 @@ def _group(nodeid):
 def pytest_collection_modifyitems(items):
     """The browser's tests make the real run's home on one worker while the other has tests that need none.
 
-    Else both workers would begin with tests that wait for the same home. Slow groups come before what is left.
+    Else both workers would begin with tests that wait for the same home. What takes long comes before what is left, so
+    that both end at the same time: with the many short tests of units.
     """
 
     def place(item):
         folder = item.nodeid.split("/")[1] if item.nodeid.startswith("tests/") else ""
-        place = _group(item.nodeid) if _group(item.nodeid) in _ORDER else folder
+        later = next((place for part, place in _LATER.items() if part in item.nodeid), folder)
+        place = _group(item.nodeid) if _group(item.nodeid) in _ORDER else later
         return _ORDER.index(place) if place in _ORDER else len(_ORDER)
 
     items.sort(key=place)

@@ -16,11 +16,11 @@ AS_OF = "2024-06-30"
 
 
 @pytest.fixture(scope="session")
-def query(longwave):
-    """Rows of `longwave query --format json`."""
+def query(inside):
+    """Rows of `longwave query --format json`, of which there are many: in this process, the README's in their own."""
 
     def ask(home, sql, *options):
-        result = longwave(["query", sql, "--format", "json", *options], home)
+        result = inside(["query", sql, "--format", "json", *options], home)
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 
@@ -37,11 +37,15 @@ def contents():
 
     def _rows(path):
         with duckdb.connect(str(path), read_only=True) as con:
-            names = [name for (name,) in con.execute("SHOW TABLES").fetchall()]
-            sums = "SELECT count(*), bit_xor(hash(whole_row)), sum(hash(whole_row)) FROM {} AS whole_row"
-            return [(name, con.execute(sums.format(name)).fetchone()) for name in names]
+            return _sums(con, [name for (name,) in con.execute("SHOW TABLES").fetchall()])
 
     return read
+
+
+def _sums(con, tables):
+    """How many rows each table has, and sums over all of them: equal for the same rows in whatever order."""
+    sums = "SELECT count(*), bit_xor(hash(whole_row)), sum(hash(whole_row)) FROM {} AS whole_row"
+    return {name: con.execute(sums.format(name)).fetchone() for name in tables}
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +54,7 @@ def dump():
 
     def rows(home, tables=("observation_versions", "captures", "series", "checks", "findings", "verdicts", "steps")):
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
-            return {name: con.sql(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in tables}
+            return _sums(con, tables)
 
     return rows
 
@@ -81,7 +85,7 @@ def wheel(tmp_path_factory, root):
 
 
 class Installed:
-    """The wheel installed into a folder, and a run of it from a folder that is no checkout."""
+    """The wheel installed into a folder, to be run from a folder that is no checkout."""
 
     def __init__(self, folder):
         self.target, self.cwd, self.data = folder / "target", folder / "elsewhere", folder / "data"
@@ -92,14 +96,21 @@ class Installed:
         return {"PYTHONPATH": self.target, "XDG_DATA_HOME": self.data}
 
     @property
+    def elsewhere(self):
+        """Settings of a run that is to come out the same: another hash seed, time zone, language and number of threads."""
+        threads = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        other = {"PYTHONHASHSEED": "4711", "TZ": "Pacific/Kiritimati", "LANG": "C"}
+        return self.settings | other | dict.fromkeys(threads, "1")
+
+    @property
     def home(self):
         """Where an installation without a checkout and without LONGWAVE_HOME keeps its state."""
         return self.data / "longwave"
 
 
 @pytest.fixture(scope="session")
-def installed(build_once, request, longwave):
-    """The wheel installed elsewhere, after one run with another hash seed, time zone, language and number of threads."""
+def unpacked(build_once, request):
+    """The wheel installed into a folder by itself."""
 
     def make(folder):
         it = Installed(folder)
@@ -108,54 +119,70 @@ def installed(build_once, request, longwave):
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target"]
         pip = subprocess.run([*command, str(it.target), str(wheel)], capture_output=True, text=True, check=False)
         assert pip.returncode == 0, pip.stderr
-        threads = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        other = {"PYTHONHASHSEED": "4711", "TZ": "Pacific/Kiritimati", "LANG": "C", **dict.fromkeys(threads, "1")}
-        result = longwave(["run"], program=it.program, cwd=it.cwd, **it.settings, **other)
+
+    return Installed(build_once("installed", make))
+
+
+# What rests on facts of after AS_OF; everything else the wheel finds anew in `cut_home`.
+AGAIN = ("backtests", "speed", "authority", "presence", "revisions")
+
+
+@pytest.fixture(scope="session")
+def installed(build_once, unpacked, full_home, longwave):
+    """The wheel, gone on elsewhere with a copy of the real run's home: some findings and the site were taken out of it."""
+    taken = [f"findings/{name}" for name in AGAIN]
+
+    def make(folder):
+        shutil.copytree(full_home.home, unpacked.home, ignore=shutil.ignore_patterns("site"))
+        with duckdb.connect(str(unpacked.home / "warehouse.duckdb")) as con:
+            for table in ("findings", "finding_curves", "series_notes", "steps"):
+                con.execute(f"DELETE FROM {table} WHERE list_contains(?, step)", [taken])
+        result = longwave(["run"], program=unpacked.program, cwd=unpacked.cwd, **unpacked.elsewhere)
         assert result.returncode == 0, result.stderr
         (folder / "stdout.txt").write_text(result.stdout)
 
-    folder = build_once("installed", make)
-    it = Installed(folder)
-    it.stdout = (folder / "stdout.txt").read_text()
-    return it
+    folder = build_once("gone-on", make)
+    unpacked.stdout, unpacked.again = (folder / "stdout.txt").read_text(), [*taken, "site"]
+    return unpacked
 
 
 @pytest.fixture(scope="session")
 def asof_home(build_once, full_home, longwave):
-    """A copy of the full home in which `run --as-of` ran; its output beside it."""
+    """A copy of the full home in which `run --as-of` ran; what it printed beside it, in `ran.json`."""
 
     def make(folder):
         shutil.copytree(full_home.home, folder / "home")
         result = longwave(["run", "--as-of", AS_OF], folder / "home")
         assert result.returncode == 0, result.stderr
-        (folder / "stdout.txt").write_text(result.stdout)
+        told = {name: getattr(result, name) for name in ("returncode", "stdout", "stderr")}
+        (folder / "ran.json").write_text(json.dumps({"args": result.args[-3:]} | told))
 
     return build_once("asof", make) / "home"
 
 
 @pytest.fixture(scope="session")
-def cut_home(build_once, clean_environment, longwave):
+def cut_home(build_once, clean_environment, unpacked, longwave):
     """A home that only ever had the captures up to that date; its first run was killed, its second was not.
 
-    `observed.json` beside it says what the killed run left.
+    Both are runs of the wheel, elsewhere. `observed.json` beside the home says what the killed run left.
     """
 
     def make(folder):
         home, facts = folder / "home", folder / "founding"
         shutil.copytree(founding_folder(), facts)
         write_originals(facts, [row for row in read_originals(facts) if str(row.vintage) <= AS_OF])
-        left = _kill_while_observing(home, clean_environment(home, LONGWAVE_FOUNDING=facts))
+        settings = unpacked.elsewhere | {"LONGWAVE_FOUNDING": facts}
+        left = _kill_while_observing([*unpacked.program, "run"], home, clean_environment(home, **settings))
         (folder / "observed.json").write_text(json.dumps(left))
-        result = longwave(["run"], home, LONGWAVE_FOUNDING=facts)
+        result = longwave(["run"], home, program=unpacked.program, cwd=unpacked.cwd, **settings)
         assert result.returncode == 0, result.stderr
         (folder / "stdout.txt").write_text(result.stdout)
 
     return build_once("cut", make) / "home"
 
 
-def _kill_while_observing(home, environment):
+def _kill_while_observing(command, home, environment):
     """Start a run, wait until the readers see some sources, kill it; returns the sources then in the warehouse."""
-    command = [sys.executable, "-m", "longwave.pipelines.cli", "run"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
         while process.poll() is None and len(_sources_seen(home)) < 3 and time.monotonic() < deadline:

@@ -20,7 +20,7 @@ def test_a_killed_run_leaves_whole_sources_or_none_and_the_next_completes(cut_ho
 
 def test_it_publishes_beside_the_site_and_leaves_that_alone(asof_home, full_home, contents):
     published = asof_home / "site-asof" / AS_OF
-    assert str(published / "index.html") in (asof_home.parent / "stdout.txt").read_text()
+    assert str(published / "index.html") in json.loads((asof_home.parent / "ran.json").read_text())["stdout"]
     assert (published / "index.html").is_file()
     assert contents(asof_home / "site") == contents(full_home.site)
     assert contents(published) != contents(full_home.site)
@@ -53,7 +53,10 @@ def test_it_knows_nothing_said_later(asof_home, full_home):
 
 
 def test_it_equals_a_home_that_only_ever_had_those_captures(asof_home, cut_home, without_digest):
-    """That home's first run was killed while it observed, so this is also what a killed run leaves to the next."""
+    """That home's first run was killed while it observed, so this is also what a killed run leaves to the next.
+
+    And its runs were the wheel's, with another hash seed, time zone, language and number of threads.
+    """
     then, cut = without_digest(asof_home / "as-of" / AS_OF), without_digest(cut_home)
     assert then.height > 500
     assert then.equals(cut)
@@ -69,10 +72,10 @@ def test_it_differs_from_what_is_known_now(asof_home, full_home, without_digest)
     assert not without_digest(asof_home / "as-of" / AS_OF).equals(without_digest(full_home.home))
 
 
-def test_a_date_before_anything_was_said_is_refused(home_copy, longwave, contents):
+def test_a_date_before_anything_was_said_is_refused(home_copy, inside, contents):
     first = min(row.vintage for row in read_originals(founding_folder()))
     before = contents(home_copy / "site")
-    result = longwave(["run", "--as-of", "1999-12-31"], home_copy)
+    result = inside(["run", "--as-of", "1999-12-31"], home_copy)
     assert result.returncode == 1
     assert str(first) in result.stderr
     assert "1999-12-31" in result.stderr

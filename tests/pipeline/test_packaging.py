@@ -1,6 +1,7 @@
 """The wheel: everything git knows of the four folders and nothing else, and it runs where no checkout is."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -53,12 +54,12 @@ def test_the_wheel_says_who_it_is(wheel, root):
 
 
 @pytest.fixture(scope="module")
-def seen(installed, clean_environment):
+def seen(unpacked, clean_environment):
     """What the installed package finds of itself, asked in its own process."""
     made = subprocess.run(
         [sys.executable, "-c", _WHERE],
-        env=clean_environment(**installed.settings),
-        cwd=installed.cwd,
+        env=clean_environment(**unpacked.settings),
+        cwd=unpacked.cwd,
         capture_output=True,
         text=True,
         check=False,
@@ -67,20 +68,27 @@ def seen(installed, clean_environment):
     return json.loads(made.stdout)
 
 
-def test_what_runs_elsewhere_is_the_wheel(seen, installed):
+def test_what_runs_elsewhere_is_the_wheel(seen, unpacked):
     assert len(seen["modules"]) > 30
-    assert [name for name, file in seen["modules"].items() if not file.startswith(str(installed.target))] == []
-    assert seen["founding"].startswith(str(installed.target))
+    assert [name for name, file in seen["modules"].items() if not file.startswith(str(unpacked.target))] == []
+    assert seen["founding"].startswith(str(unpacked.target))
 
 
-def test_without_a_checkout_the_home_is_the_platforms_data_folder(seen, installed):
+def test_without_a_checkout_the_home_is_the_platforms_data_folder(seen, unpacked):
     assert seen["checkout"] == "None"
-    assert seen["home"] == str(installed.home)
+    assert seen["home"] == str(unpacked.home)
 
 
 def test_in_a_checkout_the_home_is_var(root):
     assert checkout() == root
     assert default_home() == root / "var"
+
+
+def test_the_wheel_takes_what_a_checkout_did_for_done(installed):
+    """To the key of every step its code, its facts and what they were found from are the same; the rest it does anew."""
+    (done,) = re.findall("steps done: (.*)", installed.stdout)
+    assert sorted(done.split(", ")) == sorted(installed.again)
+    assert " 0 changed" in installed.stdout
 
 
 def test_the_wheel_runs_elsewhere(installed, longwave):
