@@ -182,7 +182,7 @@ def _longwave(args, home=None, *, cwd=None, program=(sys.executable, "-m", "long
         cwd=cwd or ROOT,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import polars as pl
 from longwave.reports import media, vintages
@@ -473,8 +474,12 @@ def stated_figure(text: str | None = None) -> FigureBlock:
     )
 
 
+@cache
 def content(text: str | None = None) -> SiteContent:
-    """The whole site; `text`, where given, stands wherever words from outside can stand."""
+    """The whole site; `text`, where given, stands wherever words from outside can stand.
+
+    Drawn once, for whoever changes none of it; `content.__wrapped__` draws it anew.
+    """
     fact = {
         "medium": "radio",
         "place": "United States",
