@@ -30,6 +30,11 @@ def kind(name):
     return name.removesuffix(".html").partition("-")[0]
 
 
+def poorest(site, pages):
+    """The page of each kind with least in it."""
+    return set({kind(name): name for name in sorted(pages, key=lambda n: -(site / n).stat().st_size)}.values())
+
+
 def of_each_kind(site, pages):
     """One page of each kind, that with most in it of those that are not long."""
     best = {}
@@ -49,10 +54,11 @@ def overflows(page, width, scheme):
 def test_every_page_from_disk(browser, full_home, pages):
     """Drawn whole, nothing asked of anyone, nothing beyond the edge, nothing that bars a reader.
 
-    Sources have one template and many pages: axe-core reads that of the one with most in it and that of the one with least.
+    Sources have one template and many pages, as have claims and media: axe-core reads the page with most in it and that with
+    least.
     """
     kinds = of_each_kind(full_home.site, pages)
-    poorest = min((name for name in pages if kind(name) == "source"), key=lambda n: (full_home.site / n).stat().st_size)
+    read = kinds | poorest(full_home.site, pages)
     assert len(kinds) >= 8
     wrong, drawn = {}, 0
     with watched.Watched(browser, full_home.site.as_uri(), viewport={"width": 390, "height": 900}) as seen:
@@ -72,7 +78,7 @@ def test_every_page_from_disk(browser, full_home, pages):
                 found += [
                     f"overflows at {width}, {scheme}" for width, scheme in steps if overflows(page, width, scheme)
                 ]
-            if kind(name) != "source" or name in kinds | {poorest}:
+            if name in read:
                 found += seen.violations()
             found += seen.faults
             seen.faults.clear()
@@ -83,11 +89,12 @@ def test_every_page_from_disk(browser, full_home, pages):
     assert drawn > len(claims)
 
 
-def test_every_page_over_http(browser, full_home, pages):
+def test_every_kind_of_page_over_http(browser, full_home, pages):
+    """Where a page comes from is a matter of its template; what it brings is there, as every page from disk shows."""
     with watched.served(full_home.site) as at, watched.Watched(browser, at) as seen:
         page = seen.open()
         assert all(traces == given > 0 for _, traces, given in page.evaluate(watched.COUNTS))
-        for name in pages:
+        for name in sorted(of_each_kind(full_home.site, pages)):
             seen.open(name, drawn=False)
             assert seen.faults == [], name
 
