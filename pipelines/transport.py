@@ -18,6 +18,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -215,6 +216,12 @@ class _Body(httpx.SyncByteStream):
             close()
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates are believed; read once a process, since it takes longer than many an answer."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class GuardedTransport(httpx.BaseTransport):
     """What an httpx client sends its requests through; raises httpcore's errors and those of this module."""
 
@@ -228,7 +235,7 @@ class GuardedTransport(httpx.BaseTransport):
     ) -> None:
         self.deadline = Deadline(clock)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
+            ssl_context=ssl_context or _trusted(),
             max_keepalive_connections=0,
             network_backend=GuardedBackend(allows, resolve, self.deadline),
         )
