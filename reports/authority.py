@@ -16,6 +16,7 @@ import polars as pl
 from longwave.reports import palette
 from longwave.reports.figures import authority as figure
 from longwave.reports.own_page import drawn, rendered, visible
+from longwave.warehouse.errors import printable
 
 CONDITION: Final = (
     "Never causal: who adopts early differs in more than what is held constant. Results are conditional on an adopter having "
@@ -154,18 +155,13 @@ def page(document: Json) -> str:
         "authority.html.j2",
         heading=heading(document),
         file=visible(document["input"]["file"]),
-        warnings=[visible_line(warning) for warning in document["warnings"]],
+        warnings=[printable(warning) for warning in document["warnings"]],
         picture_of=picture,
         tables=tables(document),
         columns=COLUMNS,
         facts=facts(document),
         condition=CONDITION,
     )
-
-
-def visible_line(text: str) -> str:
-    """A warning in which everything can be seen; never cut, since it is ours but for the names in it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _frame(document: Json) -> pl.DataFrame:

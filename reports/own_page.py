@@ -12,17 +12,16 @@ import jinja2
 import plotly.graph_objects as go
 from longwave.reports import palette, svg
 from longwave.reports.figures import base
+from longwave.warehouse.errors import printable
 from markupsafe import Markup
 
 CSP: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 LONGEST_NAME: Final = 80
-_JOINERS: Final = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
     """Text in one line in which everything can be seen: control and direction characters as escapes, cut where long."""
-    plain = " ".join(text.split())
-    seen = "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in plain)
+    seen = printable(" ".join(text.split()))
     return seen if len(seen) <= LONGEST_NAME else seen[: LONGEST_NAME - 1] + "…"
 
 

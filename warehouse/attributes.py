@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import duckdb
 import polars as pl
-from longwave.warehouse.tidy import CheckResult
+from longwave.warehouse.errors import row_at_fault
+from longwave.warehouse.tidy import READABLE, CheckResult, unreadable
 
 ATTRIBUTE_SCHEMA: dict[str, pl.DataType] = {"adopter": pl.String(), "name": pl.String(), "value": pl.String()}
 _KEY = ["adopter", "name"]
@@ -42,9 +43,10 @@ def check_attributes(frame: pl.DataFrame, declared: Sequence[str]) -> list[Check
     for check, bad, expected in (
         ("declared attributes", frame.filter(~pl.col("name").is_in(list(declared))), f"one of {every}"),
         ("adopters of attributes", frame.filter(pl.col("adopter").fill_null("") == ""), "an adopter in every row"),
+        ("readable attributes", frame.filter(unreadable("adopter") | unreadable("value")), READABLE),
         ("one value an attribute", frame.filter(pl.struct(_KEY).is_duplicated()), "each adopter and attribute once"),
     ):
-        rows = tuple(f"{adopter}, {name}: {value}" for adopter, name, value in bad.head(20).rows())
+        rows = tuple(row_at_fault(f"{adopter}, {name}: {value}") for adopter, name, value in bad.head(20).rows())
         found = f"{bad.height} rows at fault" if bad.height else "none at fault"
         results.append(CheckResult(check, bad.is_empty(), True, expected, found, rows))
     return results

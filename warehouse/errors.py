@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_LONGEST_ROW = 400
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """Text in which everything can be seen: what would steer a terminal, or turn its direction, stands as an escape."""
+    return "".join(c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in text)
+
 
 class LongwaveError(Exception):
     """An expected failure. The command line prints it without a traceback and exits 1."""
+
+
+def row_at_fault(text: str) -> str:
+    """A row as it is shown to a person: everything in it can be seen, and it has an end."""
+    seen = printable(text)
+    return seen if len(seen) <= _LONGEST_ROW else f"{seen[: _LONGEST_ROW - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -23,12 +37,12 @@ class Problem:
     @property
     def summary(self) -> str:
         """The problem in one line, without the rows at fault."""
-        return f"{self.where}: {self.rule}: expected {self.expected}, found {self.found}"
+        return printable(f"{self.where}: {self.rule}: expected {self.expected}, found {self.found}")
 
     def __str__(self) -> str:
         """One line a problem, the first rows at fault under it."""
         lines = [self.summary]
-        lines += [f"    {row}" for row in self.rows[:5]]
+        lines += [f"    {row_at_fault(row)}" for row in self.rows[:5]]
         if len(self.rows) > 5:
             lines.append(f"    … and {len(self.rows) - 5} more")
         return "\n".join(lines)

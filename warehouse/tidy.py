@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
-from longwave.warehouse.errors import Problem, Refused
+from longwave.warehouse.errors import Problem, Refused, row_at_fault
 from longwave.warehouse.world import codes_by_name, load_fact
 
 TIDY_SCHEMA: dict[str, pl.DataType] = {
@@ -27,6 +27,10 @@ TIDY_SCHEMA: dict[str, pl.DataType] = {
 }
 TIDY_KEY = ["measure", "entity", "code", "period_start", "period_kind"]
 FIRST_YEAR = 1700
+LONGEST_NAME = 300
+READABLE = (
+    f"names of at most {LONGEST_NAME} characters, without control characters or marks that turn the direction of text"
+)
 
 # Unit of a value column, by the name that heads it in a founding file: class, and how many base things one unit is.
 UNITS: dict[str, tuple[str, float]] = {
@@ -96,6 +100,13 @@ def content_digest(frame: pl.DataFrame) -> str:
     return hashlib.sha256(ordered.write_csv(include_header=False).encode()).hexdigest()
 
 
+def unreadable(column: str) -> pl.Expr:
+    """Rows in which a text cannot be shown as it stands: too long for a name, or with characters that steer what shows it."""
+    text = pl.col(column)
+    steering = text.str.contains(r"[\p{Cc}\u{2028}\u{2029}\u{202a}-\u{202e}\u{2066}-\u{2069}]")
+    return (steering | (text.str.len_chars() > LONGEST_NAME)).fill_null(value=False)
+
+
 def check_frame(
     frame: pl.DataFrame, source: str, measures: Sequence[Measure], vintage: date, *, places_expected: bool
 ) -> list[CheckResult]:
@@ -125,6 +136,7 @@ def check_frame(
         _result("not empty", frame.height > 0, "at least one row", f"{frame.height} rows"),
         _rows("declared measures", joined.filter(pl.col("low").is_null()), "only measures the source declares"),
         _rows("named rows", nameless, "a name or a code in every row"),
+        _rows("readable names", frame.filter(unreadable("entity") | unreadable("code")), READABLE),
         _rows("one value a key", duplicate, "one row for each entity and period"),
         _rows("finite values", spoiled, "a finite number in every row"),
         _rows("values in range", outside, ranges),
@@ -170,7 +182,7 @@ def _result(check: str, passed: bool, expected: str, found: str, blocking: bool 
 def _rows(check: str, bad: pl.DataFrame, expected: str) -> CheckResult:
     # As text: a year such as 20233 is a date here and none in Python.
     shown = bad.head(20).with_columns(pl.col("period_start").cast(pl.String))
-    rows = tuple(_describe(row) for row in shown.iter_rows(named=True))
+    rows = tuple(row_at_fault(_describe(row)) for row in shown.iter_rows(named=True))
     found = f"{bad.height} rows at fault" if bad.height else "none at fault"
     return CheckResult(check, bad.is_empty(), True, expected, found, rows)
 

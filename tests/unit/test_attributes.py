@@ -154,6 +154,7 @@ def test_one_value_an_adopter_and_name_is_held_by_the_file_too(warehouse):
         ({("x", "colour"): "green"}, "declared attributes"),
         ({("", "field"): "Law"}, "adopters of attributes"),
         ({(None, "field"): "Law"}, "adopters of attributes"),
+        ({("A", "field"): "\u202ewaL"}, "readable attributes"),
     ],
 )
 def test_a_check_of_attributes_can_fail(said, check):

@@ -53,6 +53,7 @@ BAD = {
     "values in range": frame({}, {"value": 100.1}),
     "periods in range": frame({}, {"period_start": date(2023, 1, 1)}),
     "named rows": frame({}, {"entity": None, "code": None}),
+    "readable names": frame({}, {"entity": "\x1b[2J"}),
     "known codes": frame({}, {"code": "QQQ"}),
     "mapped names": frame({}, {"entity": "Atlantis", "code": None}),
 }
