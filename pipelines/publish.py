@@ -281,6 +281,7 @@ def write_report(home: Home, site: Path, base_url: str = "") -> list[Path]:
         UnusableHome: nothing was found yet, or the folder cannot be written.
 
     """
+    _refuse_foreign(site)  # before the pages are made, which takes seconds
     with reader(home) as con:
         freeze(con)
         entries = standing_claims(con)
