@@ -1,6 +1,7 @@
 """What the soak shares: the commit its figures are of, and the publisher on loopback of the tests of capture."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,12 @@ _spec.loader.exec_module(_publisher)
 server, mirror, reply, quick, fetcher = (
     getattr(_publisher, name) for name in ("server", "mirror", "reply", "quick", "fetcher")
 )
+
+
+@pytest.fixture(scope="session")
+def results():
+    """Where figures are written: beside the soak, or in LONGWAVE_SOAK_RESULTS, for runs whose figures nobody quotes."""
+    return Path(os.environ.get("LONGWAVE_SOAK_RESULTS") or Path(__file__).parent / "results")
 
 
 @pytest.fixture(scope="session")

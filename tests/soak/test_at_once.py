@@ -16,7 +16,6 @@ import duckdb
 import pytest
 
 ROUNDS = int(os.environ.get("LONGWAVE_SOAK_ROUNDS", "50"))
-RESULT = Path(__file__).parent / "results" / "at_once.json"
 SOURCE = "statcounter_social_gb"
 COMMAND = [sys.executable, "-m", "longwave.pipelines.cli"]
 DAGSTER = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "longwave.pipelines.definitions"]
@@ -67,7 +66,7 @@ def held(home):
     return counted, every, standing, twice
 
 
-def test_runs_started_at_once_come_one_after_the_other(environment, server, reply, commit):
+def test_runs_started_at_once_come_one_after_the_other(environment, server, reply, results, commit):
     home = Path(environment["LONGWAVE_HOME"])
     ends, refused, endings = Counter(), 0, []
     server.routes["/gs.statcounter.com/social-media-stats/all/united-kingdom/chart.php"] = lambda asked: reply(
@@ -98,5 +97,5 @@ def test_runs_started_at_once_come_one_after_the_other(environment, server, repl
         "answers": held(home)[1],
         "commit": commit,
     }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    (results / "at_once.json").write_text(json.dumps(result, indent=2) + "\n")
     assert refused > 0

@@ -15,14 +15,13 @@ from longwave.warehouse.archive_check import verify_archive
 
 FLIPS = int(os.environ.get("LONGWAVE_SOAK_FLIPS", "100"))
 SEED = 20261126
-RESULT = Path(__file__).parent / "results" / "flips.json"
 
 _spec = importlib.util.spec_from_file_location("fake_archive", Path(__file__).parents[1] / "unit" / "fake_archive.py")
 fake = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(fake)
 
 
-def test_every_flipped_bit_is_found(tmp_path, commit):
+def test_every_flipped_bit_is_found(tmp_path, results, commit):
     archive, index = fake.fill(tmp_path / "archive")
     files = {path: path.read_bytes() for path in sorted(archive.root.rglob("*")) if path.is_file()}
     places = [(path, byte) for path, content in files.items() for byte in range(len(content))]
@@ -44,8 +43,7 @@ def test_every_flipped_bit_is_found(tmp_path, commit):
             found[witness] += bool(named)
             missed += [] if named else [f"{path.name} byte {byte} bit {bit} {witness}"]
         shutil.rmtree(copy)
-    RESULT.parent.mkdir(exist_ok=True)
     result = {"flips": FLIPS, "in": by_kind, "found": found, "bytes": len(places), "seed": SEED, "commit": commit}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    (results / "flips.json").write_text(json.dumps(result, indent=2) + "\n")
     assert missed == []
     assert found == {"with the warehouse": FLIPS, "by the archive alone": FLIPS}

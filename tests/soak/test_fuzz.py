@@ -18,7 +18,6 @@ from pathlib import Path
 INPUTS = int(os.environ.get("LONGWAVE_SOAK_FUZZ", "1000000"))
 SEED = 20261126
 WORKER = Path(__file__).parent / "fuzz_readers.py"
-RESULT = Path(__file__).parent / "results" / "fuzz.json"
 SHARES = {"drawn": 0.7, "hypothesis": 0.15, "atheris": 0.15}
 
 _spec = spec_from_file_location("fuzz_readers", WORKER)
@@ -40,7 +39,7 @@ def one_process(way, case, count, number):
         return {"case": case.name, "way": way, "ended": done.returncode, "at": at, "error": done.stderr[-500:]}
 
 
-def test_garbled_answers_neither_fall_nor_hang(commit):
+def test_garbled_answers_neither_fall_nor_hang(results, commit):
     cases = fuzz.load().cases()
     shares = SHARES if find_spec("atheris") else SHARES | {"atheris": 0, "drawn": SHARES["drawn"] + SHARES["atheris"]}
     counts = {way: -(-int(INPUTS * share) // len(cases)) for way, share in shares.items() if share}
@@ -67,7 +66,7 @@ def test_garbled_answers_neither_fall_nor_hang(commit):
         "seed": SEED,
         "commit": commit,
     }
-    RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    (results / "fuzz.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     assert fallen == []
     assert unforeseen == []
     assert result["inputs"] >= INPUTS

@@ -15,7 +15,6 @@ from pathlib import Path
 
 KILLS = int(os.environ.get("LONGWAVE_SOAK_KILLS", "20"))
 SEED = 20261123
-RESULT = Path(__file__).parent / "results" / "kills.json"
 COMMAND = [sys.executable, "-m", "longwave.pipelines.cli"]
 
 
@@ -33,7 +32,7 @@ def differing(one: Path, other: Path) -> list[str]:
     ]
 
 
-def test_killed_runs_lose_nothing(tmp_path, commit):
+def test_killed_runs_lose_nothing(tmp_path, results, commit):
     undisturbed = tmp_path / "undisturbed"
     started = time.monotonic()
     assert longwave(undisturbed, "run").returncode == 0
@@ -54,7 +53,7 @@ def test_killed_runs_lose_nothing(tmp_path, commit):
         assert longwave(home, "verify").returncode == 0
         assert differing(undisturbed / "site", home / "site") == []
         recovered += 1
-    RESULT.write_text(
+    (results / "kills.json").write_text(
         json.dumps({"kills": KILLS, "recovered": recovered, "seed": SEED, "commit": commit}, indent=2) + "\n"
     )
     assert recovered == KILLS

@@ -14,7 +14,6 @@ import dagster as dg
 import pytest
 from longwave.pipelines.definitions import defs
 
-RESULT = Path(__file__).parent / "results" / "year.json"
 DAYS = 365
 
 _spec = importlib.util.spec_from_file_location("made_year", Path(__file__).parents[1] / "capture" / "made_year.py")
@@ -27,7 +26,9 @@ def world(home, server, fetcher, tmp_path):
     return made_year.made.World(home, server, fetcher, made_year.made.empty_founding(tmp_path / "founding"))
 
 
-def test_a_year_of_schedules_captures_tells_and_finds_exactly_what_it_should(world, reply, monkeypatch, commit):
+def test_a_year_of_schedules_captures_tells_and_finds_exactly_what_it_should(
+    world, reply, monkeypatch, results, commit
+):
     definitions = defs if isinstance(defs, dg.Definitions) else defs()
     year = made_year.Year(world, reply, monkeypatch, definitions, made_year.twice.ASKED)
     started, ticks = time.monotonic(), year.ticks(DAYS)
@@ -47,6 +48,6 @@ def test_a_year_of_schedules_captures_tells_and_finds_exactly_what_it_should(wor
         "seconds": round(time.monotonic() - started),
         "commit": commit,
     }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    (results / "year.json").write_text(json.dumps(result, indent=2) + "\n")
     assert set(year.outcomes) == {"changed", "unchanged", "refused", "failed", "read anew"}
     assert len(year.runs) < len(ticks)
