@@ -28,9 +28,11 @@ from longwave.pipelines.ledger import Record
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.transport import NotDelivered, post_json
 from longwave.warehouse.answers import Answer, answers_of, newest_of, sightings
+from longwave.warehouse.errors import LongwaveError, printable
 from longwave.warehouse.home import Home
 from longwave.warehouse.results import standing_claims
 
+NOT_STARTED = "run not started"
 REFUSED, FAILED, BROKEN, STALE, VERDICT = "refused capture", "failed check", "failed step", "stale source", "verdict"
 SECONDS = 10.0
 _STATE = "alerts.json"
@@ -195,6 +197,23 @@ def after_run(home: Home, con: duckdb.DuckDBPyConnection, record: Record, webhoo
         state.waiting = []
     _write_state(home, state)
     return state
+
+
+def not_started(run: str, error: LongwaveError, webhook: str, today: date) -> None:
+    """Tell of a run that could not begin: the home cannot be used, or another run holds it. Nothing is kept of it.
+
+    Args:
+        run: the run.
+        error: why it could not begin.
+        webhook: where alerts are sent as JSON; empty: nowhere.
+        today: the day.
+
+    """
+    do = "see to it, or the schedule goes on without results; nothing was changed"
+    alert = Alert(NOT_STARTED, run, printable(str(error)), str(today), do)
+    _log.error(alert.line, extra={"fields": {"alert": asdict(alert)}})
+    if webhook:
+        _deliver(State(waiting=[alert]), run, webhook)
 
 
 def _deliver(state: State, run: str, webhook: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
+from longwave.pipelines.alerts import not_started
 from longwave.pipelines.capture import Captured, recover
 from longwave.pipelines.ending import recording
 from longwave.pipelines.fetch import Fetcher
@@ -19,7 +20,7 @@ from longwave.pipelines.sources import SourceSpec
 from longwave.pipelines.wayback import Years
 from longwave.warehouse.answers import answers_of
 from longwave.warehouse.archive import Archive
-from longwave.warehouse.errors import LongwaveError
+from longwave.warehouse.errors import Busy, LongwaveError, UnusableHome
 from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.home import Home
 from longwave.warehouse.lock import run_lock
@@ -47,8 +48,17 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         self.require_vintage()
         settings = Settings()
-        home = settings.house().prepare()
-        with run_lock(home.lock, settings.wait), recording(context, home, self.as_of), ExitStack() as stack:
+        with ExitStack() as stack:
+            try:
+                home = settings.house().prepare()
+                stack.enter_context(run_lock(home.lock, settings.wait))
+            except (Busy, UnusableHome) as error:
+                # Nobody may be looking at a schedule's run, and there is no home to leave an account of it in.
+                not_started(
+                    context.run_id or "", error, settings.alert_webhook.get_secret_value(), datetime.now(UTC).date()
+                )
+                raise
+            stack.enter_context(recording(context, home, self.as_of))
             finish_import(home)
             if self.live or self.from_archive:
                 self._fetcher = stack.enter_context(Fetcher(settings, progress=receiving))

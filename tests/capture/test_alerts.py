@@ -1,17 +1,22 @@
 """Alerts: begun once, over once, silent in between; to the log always, to a webhook by setting, and never in a run's way."""
 
 import json
+import subprocess
+import sys
 import threading
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from longwave.pipelines import alerts
 from longwave.pipelines.alerts import Alert, State, after_run, changed_verdicts, of_run, read_state, reconcile
+from longwave.pipelines.house import House
 from longwave.pipelines.ledger import Check, Record
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.answers import Answer, add_answers
+from longwave.warehouse.errors import Busy, UnusableHome
 from longwave.warehouse.founding_files import OriginalRow
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
@@ -270,3 +275,45 @@ def test_a_refresh_tells_metrics_and_summary_as_well(inside, home, server, reply
     assert {summary["command"] for summary in summaries} == {"refresh"}
     assert sorted(len(summary["checks_failed"]) for summary in summaries) == [0, 1]
     assert all(summary["step_seconds"]["sources/hccta"] > 0 for summary in summaries)
+
+
+# --- a run that cannot begin
+
+
+@pytest.mark.parametrize("fault", ["locked", "a file"])
+def test_a_run_that_cannot_begin_is_told_of_at_once_and_keeps_nothing(made_home, hook, caplog, monkeypatch, fault):
+    """As Dagster starts one by a schedule: in a process of its own, with nobody looking."""
+    root = made_home.root
+    if fault == "a file":
+        root = root / "warehouse.duckdb"
+    monkeypatch.setenv("LONGWAVE_HOME", str(root))
+    monkeypatch.setenv("LONGWAVE_ALERT_WEBHOOK", hook.url)
+    monkeypatch.setenv("LONGWAVE_WAIT", "0")
+    made_home.prepare().lock.touch()
+    before = sorted(made_home.root.rglob("*"))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(made_home.lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    try:
+        with (
+            pytest.raises((Busy, UnusableHome)) as caught,
+            House().yield_for_execution(dg.build_init_resource_context()),
+        ):
+            raise AssertionError("it began")
+    finally:
+        holder.communicate("")
+    (line,) = lines(caplog)
+    assert line.startswith("alert: run not started: ")
+    assert str(caught.value)[:30] in line
+    assert [(state, kind) for state, kind, _ in hook.told()] == [("begun", "run not started")]
+    assert sorted(made_home.root.rglob("*")) == before
+
+
+HOLD = """
+import fcntl, sys
+with open(sys.argv[1], "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
