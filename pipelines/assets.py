@@ -47,6 +47,7 @@ from longwave.warehouse.panels import (
     PERSISTENCE_PANELS,
     sources_behind,
 )
+from longwave.warehouse.records import records
 from longwave.warehouse.releases import record_release
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.verdicts import record_verdicts
@@ -229,6 +230,7 @@ def site(house: House) -> Iterator[dg.MaterializeResult[None]]:
             "claims": digest_of(json.dumps(results.standing_claims(con))),
             "sources": digest_of(json.dumps(catalogue(con), default=str)),
             "templates": folder_digest(resources.files("longwave.reports"), ""),
+            "scale": digest_of(*[record.digest for record in records("scale-")]),
         }
         release = release_of(con)
         key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release))

@@ -46,6 +46,7 @@ from longwave.models import (
     visibility,
 )
 from longwave.pipelines import find_hindsight
+from longwave.pipelines.beyond import beyond_one_machine
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.blocks_fans import ripeness_clock
 from longwave.pipelines.blocks_media import media_pages
@@ -188,7 +189,8 @@ _BOUNDARY = ("Belongs here", "Args:", "Returns:", "Raises:")
 
 def _methods() -> list[tuple[str, list[str]]]:
     """Heading and paragraphs: docstrings without what they say to programmers."""
-    return [(title, [text for part in parts for text in _paragraphs(part)]) for title, parts in _METHODS.items()]
+    said = [(title, [text for part in parts for text in _paragraphs(part)]) for title, parts in _METHODS.items()]
+    return [*said, *([("Beyond one machine", beyond)] if (beyond := beyond_one_machine()) else [])]
 
 
 def _paragraphs(part: Any) -> list[str]:

@@ -220,6 +220,16 @@ def inside():
 
 
 @pytest.fixture(scope="session")
+def commit(root):
+    """The commit of the code that runs, marked where it is not all of it; what is measured is no code."""
+    run = {"cwd": root, "capture_output": True, "text": True, "check": True}
+    head = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
+    records = [":!warehouse/measured", ":!tests/study/results", ":!tests/soak/results"]
+    changed = subprocess.run(["git", "status", "--porcelain", "-uno", "--", ".", *records], **run).stdout
+    return f"{head}-dirty" if changed else head
+
+
+@pytest.fixture(scope="session")
 def root():
     """The checkout."""
     return ROOT

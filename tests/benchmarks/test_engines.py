@@ -2,13 +2,16 @@
 
 A block that does nothing tells what a block costs; curve fits in blocks of 5,000 series (one thread each) and the ranks of a
 panel of a million adopters tell what workers gain. By the clock, which tells something on an idle machine only; the same answer
-to the last bit is asserted. Prints a table and writes `var/bench-engines.json`.
+to the last bit is asserted. Prints a table and writes `var/bench-engines.json`; LONGWAVE_BENCH_RECORD: the folder of the record
+`scale-engines`, which the methods page quotes.
 """
 
 import json
 import os
+import pickle
 import time
 from functools import partial
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -19,6 +22,7 @@ from longwave.pipelines import persisting, spread
 from longwave.pipelines.spread import map_blocks
 from longwave.warehouse.home import default_home
 from longwave.warehouse.large_panels import LargePanel
+from longwave.warehouse.records import Record, write_record
 
 AGES = np.arange(1.0, 31.0)
 EMPTY, BLOCKS, SERIES = 500, 24, 5_000
@@ -44,6 +48,12 @@ def fits():
     return np.concatenate([fit.sse for fit in found])
 
 
+def bytes_a_fit():
+    """What one series' answer weighs on its way back from a worker."""
+    few = np.clip(80 / (1 + np.exp(-0.3 * (AGES - 12))) + np.zeros((100, 1)), 0, None)
+    return len(pickle.dumps(fit_curves(few, ages=AGES, family="richards"))) // 100
+
+
 def measures(folder, frame):
     with LargePanel(folder / "spill") as panel:
         panel.take_frame(frame, early=2018, late=2022)
@@ -56,7 +66,7 @@ def seconds(work):
     return time.perf_counter() - started, found
 
 
-def test_what_workers_cost_and_gain(tmp_path, monkeypatch):
+def test_what_workers_cost_and_gain(tmp_path, monkeypatch, commit):
     pytest.importorskip("distributed")
     frame = duckdb.sql(PANEL.format(n=ADOPTERS)).pl()
     table, answers = {}, {}
@@ -80,6 +90,18 @@ def test_what_workers_cost_and_gain(tmp_path, monkeypatch):
         for key in list(spread._clients):
             spread._close(key)
     table["load"] = {"one_minute": round(os.getloadavg()[0], 1)}
+    if recorded := os.environ.get("LONGWAVE_BENCH_RECORD"):
+        about = {
+            "fits": BLOCKS * SERIES,
+            "block": SERIES,
+            **{f"{name.replace(' ', '_')}_seconds": table[name]["seconds_of_fits"] for name in ENGINES},
+            "milliseconds_a_block": table["two workers"]["milliseconds_a_block"],
+            "bytes_a_fit": bytes_a_fit(),
+            "load": table["load"]["one_minute"],
+            "at": time.strftime("%Y-%m-%d"),
+            "commit": commit,
+        }
+        write_record(Record("scale-engines", about, {}), Path(recorded))
     folder = default_home()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bench-engines.json").write_text(json.dumps(table, indent=2) + "\n")

@@ -4,7 +4,8 @@ Each work is a process of its own, so that its peak of memory is its own, and ma
 (RLIMIT_DATA). The plain ways read the file, join two years and rank; τ-b is scipy's, which sorts and merges. They get half the
 adopters again and again until they survive; the ratio is to ours at that size, and all three must agree. Ours gives intervals
 beside, the others none. Prints a table and writes `var/bench-large-panels.json`. Processor time tells something on a machine
-that others use too. LONGWAVE_BENCH_ADOPTERS: other than 21,200,000 adopters, to try it out.
+that others use too. LONGWAVE_BENCH_ADOPTERS: other than 21,200,000 adopters, to try it out;
+LONGWAVE_BENCH_RECORD: the folder of the record `scale-panels`, which the methods page quotes.
 """
 
 import json
@@ -12,10 +13,12 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
 from longwave.warehouse.home import default_home
+from longwave.warehouse.records import Record, write_record
 
 ADOPTERS = int(os.environ.get("LONGWAVE_BENCH_ADOPTERS", "21200000"))
 GIGABYTE = 2**30
@@ -176,11 +179,12 @@ def shown(found):
     return numbers | {"peak_gigabytes": round(found["peak"] / GIGABYTE, 2)}
 
 
-def test_a_hundred_million_adopter_years_beside_pandas_and_polars(panel, tmp_path):
+def test_a_hundred_million_adopter_years_beside_pandas_and_polars(panel, tmp_path, commit):
     rows = {n: duckdb.sql(f"SELECT count(*) FROM '{panel(n)}'").fetchall()[0][0] for n in (ADOPTERS,)}
     ours = worked(OURS, panel(ADOPTERS), tmp_path)
     assert ours, "did not survive"
-    table = {"ours": {"adopters": ADOPTERS, "adopter_years": rows[ADOPTERS], **shown(ours)}}
+    octets = panel(ADOPTERS).stat().st_size
+    table = {"ours": {"adopters": ADOPTERS, "adopter_years": rows[ADOPTERS], "file_bytes": octets, **shown(ours)}}
     for name, script in PLAIN_WAYS.items():
         n, found = ADOPTERS, worked(PLAIN + script, panel(ADOPTERS), tmp_path)
         while found is None and n > SMALLEST:
@@ -196,6 +200,9 @@ def test_a_hundred_million_adopter_years_beside_pandas_and_polars(panel, tmp_pat
         }
         assert beside["estimates"] == pytest.approx(found["estimates"], abs=1e-9)
     table["load"] = {"one_minute": round(os.getloadavg()[0], 1), "at": time.strftime("%Y-%m-%d")}
+    if recorded := os.environ.get("LONGWAVE_BENCH_RECORD"):
+        about = table["ours"] | {"load": table["load"]["one_minute"], "at": table["load"]["at"], "commit": commit}
+        write_record(Record("scale-panels", about, {}), Path(recorded))
     folder = default_home()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bench-large-panels.json").write_text(json.dumps(table, indent=2) + "\n")

@@ -1,8 +1,7 @@
-"""What the soak shares: the commit its figures are of, and the publisher on loopback of the tests of capture."""
+"""What the soak shares: where its figures go, and the publisher on loopback of the tests of capture."""
 
 import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,12 +20,3 @@ server, mirror, reply, quick, fetcher = (
 def results():
     """Where figures are written: beside the soak, or in LONGWAVE_SOAK_RESULTS, for runs whose figures nobody quotes."""
     return Path(os.environ.get("LONGWAVE_SOAK_RESULTS") or Path(__file__).parent / "results")
-
-
-@pytest.fixture(scope="session")
-def commit(root):
-    """The commit of the code that runs, marked where it is not all of it; the results are no code."""
-    run = {"cwd": root, "capture_output": True, "text": True, "check": True}
-    head = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "-uno", "--", ".", ":!tests/soak/results"], **run).stdout
-    return f"{head}-dirty" if changed else head

@@ -1,0 +1,96 @@
+"""What a thousand million accounts or a hundred million fits would cost, reckoned from what was measured on one machine.
+
+Belongs here: measured figures of scale -> the words of the methods page. Does not: measuring them (`tests/benchmarks`, which
+write the records `scale-panels` and `scale-engines`), and the work itself (`persisting`, `spread`).
+
+Everything is in proportion to the processor time measured, which other users of the machine change little; ranks take
+n log n. Time by the clock is processor time over processors, which nothing measured here shows beyond two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log2
+from typing import Any, Final
+
+from longwave.reports.palette import integer, size
+from longwave.warehouse.records import records
+
+ACCOUNTS: Final = 1_000_000_000
+YEARS: Final = 20
+FITS: Final = 100_000_000
+PROCESSORS: Final = 32
+READ_A_SECOND: Final = 200_000_000
+
+
+def beyond_one_machine() -> list[str]:
+    """Paragraphs of the methods page; none where scale was never measured."""
+    held = {record.name: record.about for record in records("scale-")}
+    if not {"scale-panels", "scale-engines"} <= held.keys():
+        return []
+    return [*of_panels(held["scale-panels"]), *of_fits(held["scale-engines"]), _CHANGES]
+
+
+def of_panels(measured: Mapping[str, Any]) -> list[str]:
+    """What ranks of all accounts cost.
+
+    Args:
+        measured: ``adopters``, ``adopter_years``, ``processor`` (seconds), ``peak_gigabytes``, ``file_bytes``, ``commit``.
+
+    """
+    grows = ACCOUNTS * YEARS / measured["adopter_years"]
+    deeper = log2(ACCOUNTS) / log2(measured["adopters"])
+    hours = measured["processor"] * grows * deeper / 3600
+    octets = measured["file_bytes"] * grows
+    reading = octets / READ_A_SECOND / 3600
+    took = (
+        f"Persistence, retention and displacement of {integer(measured['adopters'])} adopters over "
+        f"{integer(measured['adopter_years'])} adopter-years, with intervals, took {measured['processor']:.0f} seconds of "
+        f"processor time and {measured['peak_gigabytes']:.1f} GB of memory, out of core, from "
+        f"{size(measured['file_bytes'])} of Parquet (code {measured['commit'][:12]})."
+    )
+    would = (
+        f"A thousand million accounts over {YEARS} years are {grows:.0f} times as many rows, and ranks among them "
+        f"{deeper:.2f} times as deep: about {hours:.1f} hours of one processor and {octets / 1e12:.2f} TB of Parquet. On "
+        f"{PROCESSORS} processors that is {hours / PROCESSORS * 60:.0f} minutes of arithmetic, if more of them gain as two do. "
+        f"Reading at {READ_A_SECOND / 1e6:.0f} MB a second takes {reading:.1f} hours on one machine, {reading / 8:.1f} on "
+        "eight. Memory stays what it was on each: blocks of ranks are of a fixed size."
+    )
+    return [took, would]
+
+
+def of_fits(measured: Mapping[str, Any]) -> list[str]:
+    """What fitting every series costs.
+
+    Args:
+        measured: ``fits``, ``block``, ``serial_seconds``, ``one_worker_seconds``, ``two_workers_seconds`` of them,
+            ``milliseconds_a_block`` with two workers, ``bytes_a_fit`` of the answer, ``load``, ``commit``.
+
+    """
+    blocks = FITS / measured["block"]
+    # Without workers a fit takes two threads.
+    hours = measured["serial_seconds"] * FITS / measured["fits"] * 2 / 3600
+    gain = measured["one_worker_seconds"] / measured["two_workers_seconds"]
+    scheduling = blocks * measured["milliseconds_a_block"] / 60_000
+    answers = measured["bytes_a_fit"] * FITS / 1e9
+    took = (
+        f"{integer(measured['fits'])} fits of Richards curves to 30 yearly figures took {measured['serial_seconds']:.1f} "
+        f"seconds by the clock on two processors without workers, {measured['one_worker_seconds']:.1f} on one Dask worker and "
+        f"{measured['two_workers_seconds']:.1f} on two, {gain:.1f} times as fast, with the same answer to the last bit "
+        f"(load of the machine {measured['load']:.1f}, code {measured['commit'][:12]})."
+    )
+    would = (
+        f"A hundred million fits are {hours:.1f} hours of one processor at most, {hours * 60 / PROCESSORS:.0f} minutes on "
+        f"{PROCESSORS}. In blocks of {integer(measured['block'])} the {integer(blocks)} blocks cost {scheduling:.0f} minutes "
+        f"of the scheduler's own time, so blocks should grow before machines do; and {answers:.0f} GB of answers cannot come "
+        "back to one process: each block has to write its own Parquet file, and only its digest returns."
+    )
+    return [took, would]
+
+
+_CHANGES = (
+    "What would have to change: the warehouse is one DuckDB file with one writer, and workers are sent their block and send "
+    "back its result. Beyond some ten million series both have to give way to a shared table store (Parquet in partitions on "
+    "object storage, with a catalogue that commits), written by the workers. The seams are the Warehouse, through which alone "
+    "anything is written, and map_blocks, through which alone work is spread; models know neither."
+)
