@@ -111,10 +111,10 @@ def _draw(lines: Sequence[_Line], x: str, title: str, subtitle: str) -> go.Figur
         fig,
         [labels.EndLabel(row[x], row["value"], line.label, palette.ink(line.colour)) for line, row in ends],
     )
-    return fig
+    return fig.figure()
 
 
-def _draw_line(fig: go.Figure, line: _Line, x: str) -> None:
+def _draw_line(fig: base.Sheet, line: _Line, x: str) -> None:
     """Draw one line; it ends where the next figure is too far away."""
     xs: list[float] = []
     ys: list[float | None] = []
@@ -147,7 +147,7 @@ def _sparse(rows: pl.DataFrame, x: str) -> bool:
     return rows.height < 12 or rows.height < 0.7 * (float(_high(rows, x)) - float(_low(rows, x)))
 
 
-def _draw_flags(fig: go.Figure, lines: Sequence[_Line], x: str) -> None:
+def _draw_flags(fig: base.Sheet, lines: Sequence[_Line], x: str) -> None:
     """Mark figures that were interpolated (hollow), and breaks: measured differently from then on."""
     for line in lines:
         between = _flagged(line.rows, "interpolated")
@@ -168,22 +168,20 @@ def _flagged(rows: pl.DataFrame, flag: str) -> pl.DataFrame:
     return rows.filter(pl.col("flag").cast(pl.String).fill_null("").str.contains(flag, literal=True))
 
 
-def _mark(fig: go.Figure, rows: pl.DataFrame, x: str, words: str, marker: dict[str, object]) -> None:
+def _mark(fig: base.Sheet, rows: pl.DataFrame, x: str, words: str, marker: dict[str, object]) -> None:
     """Draw one kind of mark on some figures of a line, where there are any."""
     if rows.is_empty():
         return
     fig.add_trace(
-        go.Scatter(
-            x=rows[x].to_list(),
-            y=rows["value"].to_list(),
-            mode="markers",
-            name=base.escaped(words),
-            marker=marker,
-            hovertemplate="%{fullData.name}, %{x}<extra></extra>",
-            xaxis="x",
-            yaxis="y",
-            meta={"key": False},
-        )
+        x=rows[x].to_list(),
+        y=rows["value"].to_list(),
+        mode="markers",
+        name=base.escaped(words),
+        marker=marker,
+        hovertemplate="%{fullData.name}, %{x}<extra></extra>",
+        xaxis="x",
+        yaxis="y",
+        meta={"key": False},
     )
 
 

@@ -56,7 +56,7 @@ def in_rows(
                 colour=palette.LIGHT["ink"],
                 hover="<b>truth</b><br>%{x:.3~g}",
             )
-    return fig
+    return fig.figure()
 
 
 def specification_curve(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
@@ -103,4 +103,4 @@ def specification_curve(frame: pl.DataFrame, *, title: str, subtitle: str) -> go
             words=[base.literal(row["specification"])],
             markers=True,
         )
-    return fig
+    return fig.figure()

@@ -49,28 +49,27 @@ def score_rows(
     most = max(rows.height for _, rows in panels)
     low, high = _limits(frame, cut)
     names = base.lay_out(fig, len(panels), panel_height=30 + most * _ROW)
-    with base.gathered(fig):
-        for name, (panel, rows) in zip(names, panels, strict=True):
-            base.add_axes(
-                fig,
-                x_title=axis,
-                x_range=(low, high),
-                y_range=(most - 0.35, -0.75),
-                panel=name,
-                x={"showgrid": True, "gridcolor": palette.LIGHT["grid"]},
-                y={"showticklabels": False, "showgrid": False},
-            )
-            base.add_panel_title(fig, name, panel, str(rows["sample"][0]))
-            if low < 0.0:
-                _upright(fig, name, 0.0, zero)
-            for place, row in enumerate(rows.iter_rows(named=True)):
-                _score(fig, name, place, row, high)
-    fig.update_layout(margin={"l": 16})
-    fig.layout.meta = {**fig.layout.meta, "narrow": {**fig.layout.meta["narrow"], "margin.l": 10}}
-    return fig
+    for name, (panel, rows) in zip(names, panels, strict=True):
+        base.add_axes(
+            fig,
+            x_title=axis,
+            x_range=(low, high),
+            y_range=(most - 0.35, -0.75),
+            panel=name,
+            x={"showgrid": True, "gridcolor": palette.LIGHT["grid"]},
+            y={"showticklabels": False, "showgrid": False},
+        )
+        base.add_panel_title(fig, name, panel, str(rows["sample"][0]))
+        if low < 0.0:
+            _upright(fig, name, 0.0, zero)
+        for place, row in enumerate(rows.iter_rows(named=True)):
+            _score(fig, name, place, row, high)
+    fig.layout["margin"]["l"] = 16
+    fig.layout["meta"]["narrow"]["margin.l"] = 10
+    return fig.figure()
 
 
-def _score(fig: go.Figure, name: str, place: int, row: dict[str, Any], high: float) -> None:
+def _score(fig: base.Sheet, name: str, place: int, row: dict[str, Any], high: float) -> None:
     """Draw one row: the words over the band, the place of the value on it."""
     colour = _COLOURS[row["kind"]]
     value = float(row["value"])
@@ -80,8 +79,7 @@ def _score(fig: go.Figure, name: str, place: int, row: dict[str, Any], high: flo
         sides = [min(row["lo"], high), min(row["hi"], high)]
         base.add_band(fig, sides, [place - _HALF] * 2, [place + _HALF] * 2, colour, panel=name, opacity=0.3)
     shown = f"{row['label']}: {palette.exact(value, 3)}"
-    base.add_note(
-        fig,
+    fig.add_note(
         xref=f"x{name} domain",
         yref=f"y{name}",
         x=0,
@@ -118,7 +116,7 @@ def _limits(frame: pl.DataFrame, cut: float | None) -> tuple[float, float]:
     return low - (margin if low < 0.0 else 0.0), min(high + margin, cut or high + margin)
 
 
-def _upright(fig: go.Figure, name: str, x: float, words: str) -> None:
+def _upright(fig: base.Sheet, name: str, x: float, words: str) -> None:
     """Draw an upright line across a panel, with a word at its foot."""
     fig.add_shape(
         type="line",
@@ -132,8 +130,7 @@ def _upright(fig: go.Figure, name: str, x: float, words: str) -> None:
         line={"color": palette.LIGHT["muted"], "width": 1},
     )
     if words:
-        base.add_note(
-            fig,
+        fig.add_note(
             xref=f"x{name}",
             yref=f"y{name} domain",
             x=x,
@@ -170,10 +167,10 @@ def calibration(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
         )  # fmt: skip
         for position, setting in reversed(list(enumerate(settings))):
             _calibrated(fig, name, position, rows.filter(pl.col("setting") == setting).sort("nominal"))
-    return fig
+    return fig.figure()
 
 
-def _calibrated(fig: go.Figure, name: str, position: int, line: pl.DataFrame) -> None:
+def _calibrated(fig: base.Sheet, name: str, position: int, line: pl.DataFrame) -> None:
     """Draw one setting of a panel; the first one has the band."""
     if line.is_empty():
         return
@@ -237,7 +234,7 @@ def pit(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
             panel=name,
             key=False,
         )
-    return fig
+    return fig.figure()
 
 
 def far_ahead(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
@@ -255,10 +252,10 @@ def far_ahead(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
         base.add_level(fig, 1.0, "no better", panel=name)
         for position, question in reversed(list(enumerate(rows["question"].unique(maintain_order=True)))):
             _relative(fig, name, position, rows.filter(pl.col("question") == question).sort("age"))
-    return fig
+    return fig.figure()
 
 
-def _relative(fig: go.Figure, name: str, position: int, line: pl.DataFrame) -> None:
+def _relative(fig: base.Sheet, name: str, position: int, line: pl.DataFrame) -> None:
     question = str(line["question"][0])
     colour, dash = QUESTIONS.get(question, (palette.LIGHT["ink"], "solid"))
     bounded = line.drop_nulls(["lo", "hi"])

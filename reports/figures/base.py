@@ -12,8 +12,7 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -48,13 +47,54 @@ def require(frame: pl.DataFrame, columns: Iterable[str], what: str) -> None:
         raise ValueError(f"{what}: nothing to draw, the frame has no rows")
 
 
-def sheet(title: str, subtitle: str, *, height: int = 500, narrow_height: int = 380) -> go.Figure:
-    """Return an empty figure with title and subtitle (plain text), and the look of the house."""
+class Sheet:
+    """A figure while it is drawn: plain traces and a plain layout, which Plotly checks once, when all is there.
+
+    Handed over piece by piece, each piece makes Plotly check and copy what is there already: half of what a site took.
+    """
+
+    def __init__(self, layout: dict[str, Any]) -> None:
+        """Begin with no trace and this layout."""
+        self.traces: list[dict[str, Any]] = []
+        self.layout = layout
+
+    def add_trace(self, **settings: Any) -> None:
+        """Draw lines or points over those drawn so far."""
+        self.traces.append({"type": "scatter", **settings})
+
+    def add_shape(self, **settings: Any) -> None:
+        """Draw a shape."""
+        self.layout.setdefault("shapes", []).append(settings)
+
+    def add_note(self, **settings: Any) -> None:
+        """Write an annotation."""
+        self.layout.setdefault("annotations", []).append(settings)
+
+    def update(self, settings: Mapping[str, Any]) -> None:
+        """Put settings into the layout, those of one part beside what the part has already."""
+        _merge(self.layout, settings)
+
+    def figure(self) -> go.Figure:
+        """Return the figure; raises ``ValueError`` naming a setting that Plotly does not know or take."""
+        return go.Figure({"data": self.traces, "layout": self.layout})
+
+
+def _merge(into: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Put settings into a tree of settings."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            _merge(into.setdefault(name, {}), value)
+        else:
+            into[name] = value
+
+
+def sheet(title: str, subtitle: str, *, height: int = 500, narrow_height: int = 380) -> Sheet:
+    """Return an empty sheet with title and subtitle (plain text), and the look of the house."""
     heading = "<br>".join(escaped(line) for line in textwrap.wrap(title, 92, break_on_hyphens=False)) or ""
     legend = "<br>".join(escaped(line) for line in textwrap.wrap(subtitle, 130, break_on_hyphens=False)) or ""
     lines = heading.count("<br>") + legend.count("<br>")
-    return go.Figure(
-        layout={
+    return Sheet(
+        {
             "template": {},
             "title": {
                 "text": heading,
@@ -81,7 +121,7 @@ def sheet(title: str, subtitle: str, *, height: int = 500, narrow_height: int = 
 
 
 def add_axes(
-    fig: go.Figure,
+    fig: Sheet,
     *,
     x_title: str,
     x_range: tuple[float, float],
@@ -120,11 +160,11 @@ def add_axes(
         "anchor": f"x{panel}",
         **more.get("y", {}),
     }
-    fig.update_layout({f"xaxis{panel}": x_axis, f"yaxis{panel}": y_axis})
+    fig.update({f"xaxis{panel}": x_axis, f"yaxis{panel}": y_axis})
 
 
 def add_line(
-    fig: go.Figure,
+    fig: Sheet,
     x: Sequence[float],
     y: Sequence[float | None],
     *,
@@ -148,26 +188,24 @@ def add_line(
     ``rank`` where it stands there: lines are drawn back to front, and read the other way round.
     """
     fig.add_trace(
-        go.Scatter(
-            x=list(x),
-            y=list(y),
-            mode="lines+markers" if markers else "lines",
-            name=escaped(name),
-            line={"color": colour, "width": width, "dash": dash},
-            marker={"size": 4.5 if len(x) > 1 else 7, "color": colour},
-            opacity=opacity,
-            legendrank=1000 + rank,
-            text=None if words is None else list(words),
-            hovertemplate=f"{hover}<extra></extra>",
-            xaxis=f"x{panel}",
-            yaxis=f"y{panel}",
-            meta={"key": key},
-        )
+        x=list(x),
+        y=list(y),
+        mode="lines+markers" if markers else "lines",
+        name=escaped(name),
+        line={"color": colour, "width": width, "dash": dash},
+        marker={"size": 4.5 if len(x) > 1 else 7, "color": colour},
+        opacity=opacity,
+        legendrank=1000 + rank,
+        text=None if words is None else list(words),
+        hovertemplate=f"{hover}<extra></extra>",
+        xaxis=f"x{panel}",
+        yaxis=f"y{panel}",
+        meta={"key": key},
     )
 
 
 def add_band(
-    fig: go.Figure,
+    fig: Sheet,
     x: Sequence[float],
     low: Sequence[float],
     high: Sequence[float],
@@ -178,48 +216,21 @@ def add_band(
 ) -> None:
     """Fill between two bounds."""
     fig.add_trace(
-        go.Scatter(
-            x=[*x, *reversed(x)],
-            y=[*high, *reversed(low)],
-            mode="lines",
-            line={"width": 0, "color": colour},
-            fill="toself",
-            fillcolor=palette.translucent(colour, opacity),
-            hoverinfo="skip",
-            xaxis=f"x{panel}",
-            yaxis=f"y{panel}",
-            meta={"key": False},
-        )
+        x=[*x, *reversed(x)],
+        y=[*high, *reversed(low)],
+        mode="lines",
+        line={"width": 0, "color": colour},
+        fill="toself",
+        fillcolor=palette.translucent(colour, opacity),
+        hoverinfo="skip",
+        xaxis=f"x{panel}",
+        yaxis=f"y{panel}",
+        meta={"key": False},
     )
 
 
-@contextmanager
-def gathered(fig: go.Figure) -> Iterator[None]:
-    """Within it, notes are kept, and given to the figure at its end in one go, in their order.
-
-    One by one, each note makes Plotly check and copy all those before it: a hundred of them take seconds.
-    """
-    notes = _gathered.setdefault(id(fig), [])
-    try:
-        yield
-        fig.layout.annotations = [*fig.layout.annotations, *notes]
-    finally:
-        del _gathered[id(fig)]
-
-
-_gathered: dict[int, list[dict[str, Any]]] = {}
-
-
-def add_note(fig: go.Figure, **settings: Any) -> None:
-    """Write an annotation, now or at the end of ``gathered``."""
-    if id(fig) in _gathered:
-        _gathered[id(fig)].append(settings)
-    else:
-        fig.add_annotation(**settings)
-
-
 def add_level(
-    fig: go.Figure,
+    fig: Sheet,
     y: float,
     text: str = "",
     *,
@@ -241,8 +252,7 @@ def add_level(
         line={"color": palette.LIGHT["muted"], "width": 1, "dash": dash},
     )
     if text:
-        add_note(
-            fig,
+        fig.add_note(
             xref=f"x{panel} domain",
             yref=f"y{panel}",
             x=1 if at == "right" else 0,
@@ -256,11 +266,10 @@ def add_level(
         )
 
 
-def add_panel_title(fig: go.Figure, panel: str, title: str, second: str = "") -> None:
+def add_panel_title(fig: Sheet, panel: str, title: str, second: str = "") -> None:
     """Write a panel's title above it, bold, with a muted second line."""
     text = f"<b>{escaped(title)}</b>" + (f"<br>{escaped(second)}" if second else "")
-    add_note(
-        fig,
+    fig.add_note(
         xref=f"x{panel} domain",
         yref=f"y{panel} domain",
         x=0,
@@ -278,7 +287,7 @@ def add_panel_title(fig: go.Figure, panel: str, title: str, second: str = "") ->
 # --- panels
 
 
-def lay_out(fig: go.Figure, count: int, *, panel_height: int = 250) -> list[str]:
+def lay_out(fig: Sheet, count: int, *, panel_height: int = 250) -> list[str]:
     """Place ``count`` panels in a grid (in one column on phones); return their names "", "2", "3".
 
     Call it before the axes are given; it sets domains and heights.
@@ -291,18 +300,14 @@ def lay_out(fig: go.Figure, count: int, *, panel_height: int = 250) -> list[str]
     for position, name in enumerate(names):
         row, column = divmod(position, columns)
         x_domain, y_domain = _cell(column, columns, 0.055), _cell(rows - 1 - row, rows, _BETWEEN / wide)
-        fig.update_layout({f"xaxis{name}": {"domain": x_domain}, f"yaxis{name}": {"domain": y_domain}})
+        fig.update({f"xaxis{name}": {"domain": x_domain}, f"yaxis{name}": {"domain": y_domain}})
         patch[f"xaxis{name}.domain"] = [0, 1]
         patch[f"yaxis{name}.domain"] = _cell(count - 1 - position, count, _BETWEEN / narrow)
-    meta = dict(fig.layout.meta)
-    top, edges = fig.layout.margin.t + _ABOVE - 16, _ABOVE + fig.layout.margin.b
-    fig.update_layout(height=wide + top + fig.layout.margin.b, margin={"t": top})
-    fig.layout.meta = {
-        **meta,
-        "heights": [wide + edges, narrow + edges],
-        "top": _ABOVE,
-        "narrow": {**meta["narrow"], **patch},
-    }
+    margin = fig.layout["margin"]
+    edges = _ABOVE + margin["b"]
+    margin["t"] += _ABOVE - 16
+    fig.layout["height"] = wide + margin["t"] + margin["b"]
+    fig.update({"meta": {"heights": [wide + edges, narrow + edges], "top": _ABOVE, "narrow": patch}})
     return names
 
 

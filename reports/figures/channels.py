@@ -30,7 +30,7 @@ def by_channel(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
         colour = palette.MEDIA.get(row["medium"] or "", palette.REFERENCE[0 if row["known"] == "yes" else 2])
         hover = f"<b>{base.literal(row['title'])}</b><br>%{{x:.3~g}} % false or worse<br>%{{text}}"
         rows.draw_row(fig, at, (row["lo"], row["percent"], row["hi"]), colour, row["title"], hover, _interval(row))
-    return fig
+    return fig.figure()
 
 
 def differences(
@@ -53,7 +53,7 @@ def differences(
         colour = palette.LIGHT["ink"] if beyond else palette.REFERENCE[0]
         hover = f"<b>{base.literal(row['pair'])}</b><br>%{{x:.3~g}} points<br>%{{text}}"
         rows.draw_row(fig, at, (row["lo"], row["difference"], row["hi"]), colour, row["pair"], hover, _interval(row))
-    return fig
+    return fig.figure()
 
 
 def _interval(row: dict[str, object]) -> str:

@@ -34,17 +34,17 @@ def by_year(frame: pl.DataFrame) -> go.Figure:
         f"{sources.height} sources",
     )
     rows.add_rows(fig, sources["title"].to_list(), (first - 1, last + 1), "", "")
-    fig.update_layout({"xaxis": {"hoverformat": "d", "showgrid": True, "gridcolor": palette.LIGHT["grid"]}})
+    fig.update({"xaxis": {"hoverformat": "d", "showgrid": True, "gridcolor": palette.LIGHT["grid"]}})
     told: set[str] = set()
     for at, (source, _, medium, _) in enumerate(sources.iter_rows()):
         own = frame.filter(pl.col("source") == source).sort("year")
         named = medium if medium in palette.MEDIA else _OTHER
         _draw(fig, at, own, named, key=named not in told)
         told.add(named)
-    return fig
+    return fig.figure()
 
 
-def _draw(fig: go.Figure, at: int, own: pl.DataFrame, medium: str, *, key: bool) -> None:
+def _draw(fig: base.Sheet, at: int, own: pl.DataFrame, medium: str, *, key: bool) -> None:
     """Draw a source's row: a line of each thickness, broken where years are missing."""
     colour = palette.MEDIA.get(medium, palette.NEUTRAL)
     most = int(own["series"].max())  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def _draw(fig: go.Figure, at: int, own: pl.DataFrame, medium: str, *, key: bool)
             key=named,
         )
     # What is held is told once, by the thin line below.
-    fig.data[-1].update(hoverinfo="skip", hovertemplate=None, text=None)
+    fig.traces[-1].update(hoverinfo="skip", hovertemplate=None, text=None)
 
 
 def _broken(years: pl.DataFrame) -> tuple[list[float], list[str | None]]:

@@ -74,10 +74,10 @@ def identification(frame: pl.DataFrame, *, title: str | None = None) -> go.Figur
         base.add_panel_title(fig, name, str(family))
         for rank, measure in enumerate(WORDS):
             _draw_share(fig, name, measure, rows.filter(pl.col("measure") == measure).sort("age"), rank)
-    return fig
+    return fig.figure()
 
 
-def _draw_share(fig: go.Figure, panel: str, measure: str, rows: pl.DataFrame, rank: int) -> None:
+def _draw_share(fig: base.Sheet, panel: str, measure: str, rows: pl.DataFrame, rank: int) -> None:
     """Draw one share over age, with its band where it is the one that is read."""
     if rows.is_empty():
         return
@@ -164,10 +164,10 @@ def media(frame: pl.DataFrame, *, title: str | None = None) -> go.Figure:
         for position, family in enumerate(families):
             _draw_curve(fig, name, rows.filter(pl.col("family") == family).sort("t"), position)
         _draw_points(fig, name, medium, rows.filter(pl.col("family") == OBSERVED).sort("t"))
-    return fig
+    return fig.figure()
 
 
-def _draw_curve(fig: go.Figure, panel: str, rows: pl.DataFrame, position: int) -> None:
+def _draw_curve(fig: base.Sheet, panel: str, rows: pl.DataFrame, position: int) -> None:
     """Draw one family's curve."""
     if rows.is_empty():
         return
@@ -186,22 +186,20 @@ def _draw_curve(fig: go.Figure, panel: str, rows: pl.DataFrame, position: int) -
     )
 
 
-def _draw_points(fig: go.Figure, panel: str, medium: str, rows: pl.DataFrame) -> None:
+def _draw_points(fig: base.Sheet, panel: str, medium: str, rows: pl.DataFrame) -> None:
     """Draw what was observed as dots, and a line where that ends."""
     if rows.is_empty():
         return
     fig.add_trace(
-        go.Scatter(
-            x=rows["t"].to_list(),
-            y=rows["value"].to_list(),
-            mode="markers",
-            name=base.escaped(rows["label"][0]),
-            marker={"size": 4.5, "color": palette.colour(medium)},
-            hovertemplate="%{fullData.name}, year %{x} after launch: %{y:.4~g}<extra></extra>",
-            xaxis=f"x{panel}",
-            yaxis=f"y{panel}",
-            meta={"key": False},
-        )
+        x=rows["t"].to_list(),
+        y=rows["value"].to_list(),
+        mode="markers",
+        name=base.escaped(rows["label"][0]),
+        marker={"size": 4.5, "color": palette.colour(medium)},
+        hovertemplate="%{fullData.name}, year %{x} after launch: %{y:.4~g}<extra></extra>",
+        xaxis=f"x{panel}",
+        yaxis=f"y{panel}",
+        meta={"key": False},
     )
     last = float(rows["t"][-1])
     fig.add_shape(
@@ -291,10 +289,10 @@ def families(frame: pl.DataFrame, *, title: str | None = None) -> go.Figure:
         base.add_panel_title(fig, name, heading, second)
         for place, row in enumerate(rows.iter_rows(named=True), start=1):
             _draw_mean(fig, name, -place, row, suffix)
-    return fig
+    return fig.figure()
 
 
-def _draw_mean(fig: go.Figure, panel: str, place: int, row: dict[str, Any], suffix: str) -> None:
+def _draw_mean(fig: base.Sheet, panel: str, place: int, row: dict[str, Any], suffix: str) -> None:
     """Draw one mean as a point with its band, the family's name above it."""
     if row["lo"] is not None and row["hi"] is not None:
         sides = [row["lo"], row["hi"]]
@@ -312,7 +310,7 @@ def _draw_mean(fig: go.Figure, panel: str, place: int, row: dict[str, Any], suff
         markers=True,
         key=False,
     )
-    fig.add_annotation(
+    fig.add_note(
         xref=f"x{panel} domain",
         yref=f"y{panel}",
         x=0,

@@ -74,10 +74,10 @@ def forecast_fan(
         markers=True,
         rank=-1,
     )
-    return fig
+    return fig.figure()
 
 
-def _draw_fan(fig: go.Figure, observed: pl.DataFrame, fan: pl.DataFrame) -> None:
+def _draw_fan(fig: base.Sheet, observed: pl.DataFrame, fan: pl.DataFrame) -> None:
     """Draw the bands, widest first, and the points, from the last observation on."""
     start = observed.sort("year").row(-1, named=True)
     for level, opacity in _BANDS:
@@ -94,7 +94,7 @@ def _draw_fan(fig: go.Figure, observed: pl.DataFrame, fan: pl.DataFrame) -> None
     )
 
 
-def _draw_settled(fig: go.Figure, settled: Mapping[str, float | None]) -> None:
+def _draw_settled(fig: base.Sheet, settled: Mapping[str, float | None]) -> None:
     """Draw the settled level as a point in a bar of its 80 % interval."""
     year, point = float(settled["year"] or 0), settled["point"]
     low, high = settled["lo80"], settled["hi80"]
@@ -161,4 +161,4 @@ def where_on_the_curve(curve: pl.DataFrame, ages: Sequence[tuple[str, int]], *, 
             base.add_line(
                 fig, [place], [at[place]], name=name, colour=COLOUR, hover=f"<b>{base.literal(name)}</b>", markers=True
             )
-    return fig
+    return fig.figure()

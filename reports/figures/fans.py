@@ -61,10 +61,10 @@ def _draw(panels: Sequence[pl.DataFrame], title: str, subtitle: str) -> go.Figur
         )
         base.add_panel_title(fig, name, rows["panel_title"][0], _second(rows))
         _draw_panel(fig, name, rows, palette.colour(rows["medium"][0], position))
-    return fig
+    return fig.figure()
 
 
-def _draw_panel(fig: go.Figure, name: str, rows: pl.DataFrame, colour: str) -> None:
+def _draw_panel(fig: base.Sheet, name: str, rows: pl.DataFrame, colour: str) -> None:
     """Draw bands from the widest to the narrowest, then the lines."""
     known = rows.filter(pl.col("known").is_not_null())
     fan = rows.filter(pl.col("forecast").is_not_null())

@@ -61,7 +61,7 @@ def at_cut(
         x={"tickformat": "d", "nticks": 9},
     )
     # On a phone nine years in a row would touch.
-    fig.layout.meta = {**fig.layout.meta, "narrow": {**fig.layout.meta["narrow"], "xaxis.nticks": 5}}
+    fig.layout["meta"]["narrow"]["xaxis.nticks"] = 5
     colour = palette.colour(medium)
     _draw_fan(fig, rows, (int(known["year"][-1]), float(known["known"][-1])), colour)
     _draw_levels(fig, rows, "happened", "what came", palette.LIGHT["ink"], "dot")
@@ -69,17 +69,17 @@ def at_cut(
     add_upright(fig, int(known["year"][-1]) + 0.5, "cut", palette.LIGHT["muted"], "dash")
     for year in breaks:
         add_upright(fig, year, "break", palette.ALARM, "dot")
-    return fig
+    return fig.figure()
 
 
-def _draw_fan(fig: go.Figure, rows: pl.DataFrame, start: tuple[int, float], colour: str) -> None:
+def _draw_fan(fig: base.Sheet, rows: pl.DataFrame, start: tuple[int, float], colour: str) -> None:
     """Draw the bands, widest first, and the points, from the last level known on."""
     fan = rows.filter(pl.col("forecast").is_not_null())
     years = [start[0], *fan["year"]]
     for level, opacity in BANDS:
         low, high = ([start[1], *fan[f"{end}{level}"]] for end in ("lo", "hi"))
         base.add_band(fig, years, low, high, colour, opacity=opacity)
-        fig.data[-1].meta = {"key": False, "role": f"band{level}"}
+        fig.traces[-1]["meta"] = {"key": False, "role": f"band{level}"}
     base.add_line(
         fig,
         years,
@@ -91,10 +91,10 @@ def _draw_fan(fig: go.Figure, rows: pl.DataFrame, start: tuple[int, float], colo
         width=2,
         rank=1,
     )
-    fig.data[-1].meta = {"key": True, "role": "forecast"}
+    fig.traces[-1]["meta"] = {"key": True, "role": "forecast"}
 
 
-def _draw_levels(fig: go.Figure, rows: pl.DataFrame, column: str, name: str, colour: str, dash: str) -> None:
+def _draw_levels(fig: base.Sheet, rows: pl.DataFrame, column: str, name: str, colour: str, dash: str) -> None:
     own = rows.filter(pl.col(column).is_not_null())
     hover = f"%{{x}}: %{{y:.3~g}}, {name}"
     years, values = own["year"].to_list(), own[column].to_list()
@@ -102,10 +102,10 @@ def _draw_levels(fig: go.Figure, rows: pl.DataFrame, column: str, name: str, col
     base.add_line(
         fig, years, values, name=name, colour=colour, dash=dash, hover=hover, markers=True, width=2.25, rank=rank
     )
-    fig.data[-1].meta = {"key": True, "role": column}
+    fig.traces[-1]["meta"] = {"key": True, "role": column}
 
 
-def add_upright(fig: go.Figure, x: float, name: str, colour: str, dash: str) -> None:
+def add_upright(fig: base.Sheet, x: float, name: str, colour: str, dash: str) -> None:
     """Draw a line across the figure at a year."""
     line = {"color": colour, "width": 1.25, "dash": dash}
     fig.add_shape(type="line", name=name, xref="x", yref="y domain", x0=x, x1=x, y0=0, y1=1, layer="below", line=line)

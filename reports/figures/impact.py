@@ -27,7 +27,7 @@ def skills(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
     fig = base.sheet(title, subtitle)
     # An interval may reach far below: under -1 a forecast is worse than twice nothing, and how much so is in the table.
     rows.add_rows(fig, frame["name"].to_list(), (_LOWEST, 1.05), "", "skill")
-    fig.update_xaxes(hoverformat=".2f")
+    fig.update({"xaxis": {"hoverformat": ".2f"}})
     for level in (0.0, 1.0):
         rows.add_upright(fig, level, "solid" if level == 0.0 else "dash")
     for at, row in enumerate(frame.iter_rows(named=True)):
@@ -36,4 +36,4 @@ def skills(frame: pl.DataFrame, *, title: str, subtitle: str) -> go.Figure:
         told = "no interval" if row["lo"] is None else f"{palette.exact(row['lo'], 2)} to {palette.exact(row['hi'], 2)}"
         hover = f"<b>{base.literal(row['name'])}</b><br>%{{x:.2f}}<br>%{{text}}"
         rows.draw_row(fig, at, (low, max(row["skill"], _LOWEST), high), colour, row["name"], hover, told)
-    return fig
+    return fig.figure()

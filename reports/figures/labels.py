@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import plotly.graph_objects as go
 from longwave.reports import palette
 from longwave.reports.figures import base
 
@@ -54,15 +54,15 @@ class _Box:
         return self.left < point[0] < self.right and self.bottom < point[1] < self.top
 
 
-def add_end_labels(fig: go.Figure, labels: Sequence[EndLabel]) -> None:
+def add_end_labels(fig: base.Sheet, labels: Sequence[EndLabel]) -> None:
     """Write each line's name at its end, apart from the others, and make room at the right.
 
     The figure has one panel, its axes have ranges, its lines are drawn.
     """
     reach = [_pixel(fig, label.x, label.y)[0] + 12 + _size(label.text)[0] for label in labels]
-    margin = max([24.0, *(edge - base.WIDE + fig.layout.margin.r for edge in reach)])
-    fig.update_layout(margin={"r": round(min(margin, _WIDEST_MARGIN) + 4)})
-    obstacles = [point for trace in fig.data for point in _sampled(fig, trace)]
+    margin = max([24.0, *(edge - base.WIDE + fig.layout["margin"]["r"] for edge in reach)])
+    fig.layout["margin"]["r"] = round(min(margin, _WIDEST_MARGIN) + 4)
+    obstacles = [point for trace in fig.traces for point in _sampled(fig, trace)]
     placed: dict[int, _Box] = {}
     for i in sorted(range(len(labels)), key=lambda i: (-labels[i].x, -labels[i].y, labels[i].text)):
         boxes = list(_candidates(_pixel(fig, labels[i].x, labels[i].y), _size(labels[i].text)))
@@ -71,11 +71,11 @@ def add_end_labels(fig: go.Figure, labels: Sequence[EndLabel]) -> None:
         _write(fig, label, placed[i])
 
 
-def _write(fig: go.Figure, label: EndLabel, box: _Box) -> None:
+def _write(fig: base.Sheet, label: EndLabel, box: _Box) -> None:
     """Put one label into the figure, with a thin leader where it is away from its line."""
     far = abs(box.dy) > 30 or (box.anchor == "left" and abs(box.dy) > 12)
     hang = {"ax": box.dx, "ay": -box.dy, "standoff": 4} if far else {"xshift": box.dx, "yshift": box.dy}
-    fig.add_annotation(
+    fig.add_note(
         name=base.LABEL,
         xref="x",
         yref="y",
@@ -111,11 +111,11 @@ def _box(end: Point, dx: float, dy: float, width: float, height: float, anchor: 
     return _Box(left, middle - height / 2, left + width, middle + height / 2, dx, dy, anchor)
 
 
-def _cost(fig: go.Figure, box: _Box, placed: Sequence[_Box], obstacles: Sequence[Point]) -> tuple[float, float]:
+def _cost(fig: base.Sheet, box: _Box, placed: Sequence[_Box], obstacles: Sequence[Point]) -> tuple[float, float]:
     """Return how bad a place is: names covered, lines covered, off the picture, far from the end."""
-    margin = fig.layout.margin
-    high = fig.layout.height - margin.t - margin.b
-    off = box.right > base.WIDE or box.left < margin.l or box.bottom < 2 or box.top > high + 8
+    margin = fig.layout["margin"]
+    high = fig.layout["height"] - margin["t"] - margin["b"]
+    off = box.right > base.WIDE or box.left < margin["l"] or box.bottom < 2 or box.top > high + 8
     covered = sum(box.holds(point) for point in obstacles)
     cost = 1000.0 * sum(box.meets(other) for other in placed) + 500.0 * off + 9.0 * covered
     return cost + 0.5 * abs(box.dy) + (8 if box.anchor == "right" else 0), box.dy
@@ -134,18 +134,18 @@ def _size(text: str) -> Point:
     return max(lengths) * _CHARACTER, len(lengths) * _LINE
 
 
-def _pixel(fig: go.Figure, x: float, y: float) -> Point:
+def _pixel(fig: base.Sheet, x: float, y: float) -> Point:
     """Return where a point lies in the wide form, x from the left edge, y from the foot of the plot."""
-    margin, layout = fig.layout.margin, fig.layout
-    across, up = base.WIDE - margin.l - margin.r, layout.height - margin.t - margin.b
-    (x0, x1), (y0, y1) = layout.xaxis.range, layout.yaxis.range
-    return margin.l + (x - x0) / (x1 - x0) * across, (y - y0) / (y1 - y0) * up
+    margin, layout = fig.layout["margin"], fig.layout
+    across, up = base.WIDE - margin["l"] - margin["r"], layout["height"] - margin["t"] - margin["b"]
+    (x0, x1), (y0, y1) = layout["xaxis"]["range"], layout["yaxis"]["range"]
+    return margin["l"] + (x - x0) / (x1 - x0) * across, (y - y0) / (y1 - y0) * up
 
 
-def _sampled(fig: go.Figure, trace: go.Scatter) -> Iterator[Point]:
+def _sampled(fig: base.Sheet, trace: Mapping[str, Any]) -> Iterator[Point]:
     """Yield points along a line, every few pixels."""
     before: Point | None = None
-    for x, y in zip(trace.x, trace.y, strict=True):
+    for x, y in zip(trace["x"], trace["y"], strict=True):
         here = None if y is None else _pixel(fig, x, y)
         if here is not None:
             yield here

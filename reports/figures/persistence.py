@@ -43,10 +43,10 @@ def by_horizon(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
         base.add_panel_title(fig, name, _capital(medium), _sample(rows))
         base.add_level(fig, 0, "order unrelated", panel=name, at="left")
         _draw_panel(fig, name, medium, rows)
-    return fig
+    return fig.figure()
 
 
-def _draw_panel(fig: go.Figure, name: str, medium: str, rows: pl.DataFrame) -> None:
+def _draw_panel(fig: base.Sheet, name: str, medium: str, rows: pl.DataFrame) -> None:
     """Draw a medium: a line for each early year and measure; the primary measure has the band."""
     lead = _lead(rows)
     starts = sorted(rows["k"].unique().to_list())

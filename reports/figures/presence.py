@@ -30,7 +30,7 @@ def scatter(frame: pl.DataFrame, *, title: str, subtitle: str, x_title: str, y_t
     parts = "tenth" if frame.height >= ENOUGH_FOR_TENTHS else "third"
     _draw_points(fig, "", frame, palette.REFERENCE[0])
     _draw_middles(fig, "", middle_outcomes(frame), f"middle outcome of each {parts} of presence")
-    return fig
+    return fig.figure()
 
 
 def standing(frame: pl.DataFrame, *, medium: str, title: str, subtitle: str) -> go.Figure:
@@ -45,10 +45,10 @@ def standing(frame: pl.DataFrame, *, medium: str, title: str, subtitle: str) -> 
         _draw_points(fig, panel, of_place.filter(pl.col("part") == POINT), palette.colour(medium))
         middles = of_place.filter(pl.col("part") == MIDDLE).rename({"presence": "at"}).sort("at")
         _draw_middles(fig, panel, middles, "middle standing of each tenth of followers")
-    return fig
+    return fig.figure()
 
 
-def _axes(fig: go.Figure, panel: str, x_title: str, y_title: str = "") -> None:
+def _axes(fig: base.Sheet, panel: str, x_title: str, y_title: str = "") -> None:
     above = {"text": base.escaped(y_title), "font": {"size": 12, "color": palette.LIGHT["muted"]}}
     base.add_axes(
         fig,
@@ -61,23 +61,21 @@ def _axes(fig: go.Figure, panel: str, x_title: str, y_title: str = "") -> None:
     )
 
 
-def _draw_points(fig: go.Figure, panel: str, frame: pl.DataFrame, colour: str) -> None:
+def _draw_points(fig: base.Sheet, panel: str, frame: pl.DataFrame, colour: str) -> None:
     fig.add_trace(
-        go.Scatter(
-            x=frame["presence"].to_list(),
-            y=frame["outcome"].to_list(),
-            mode="markers",
-            text=[base.literal(name) for name in frame["name"]],
-            marker={"size": 4.5, "color": palette.translucent(colour, 0.7 if frame.height < 300 else 0.45)},
-            hovertemplate="<b>%{text}</b><br>presence %{x:.3~g}, outcome %{y:.3~g}<extra></extra>",
-            xaxis=f"x{panel}",
-            yaxis=f"y{panel}",
-            meta={"key": False},
-        )
+        x=frame["presence"].to_list(),
+        y=frame["outcome"].to_list(),
+        mode="markers",
+        text=[base.literal(name) for name in frame["name"]],
+        marker={"size": 4.5, "color": palette.translucent(colour, 0.7 if frame.height < 300 else 0.45)},
+        hovertemplate="<b>%{text}</b><br>presence %{x:.3~g}, outcome %{y:.3~g}<extra></extra>",
+        xaxis=f"x{panel}",
+        yaxis=f"y{panel}",
+        meta={"key": False},
     )
 
 
-def _draw_middles(fig: go.Figure, panel: str, middles: pl.DataFrame, name: str) -> None:
+def _draw_middles(fig: base.Sheet, panel: str, middles: pl.DataFrame, name: str) -> None:
     """Draw where the middle of each part of presence lies: at, outcome, n."""
     base.add_line(
         fig,
@@ -111,7 +109,7 @@ def correlations(frame: pl.DataFrame, *, margin: float, title: str, subtitle: st
     low, high = (extreme(frame[name].to_list()) for extreme, name in ((min, "lo"), (max, "hi")))
     reach = (max(-1.05, min(low, -margin) - 0.06), min(1.05, max(high, margin) + 0.06))
     rows.add_rows(fig, frame["name"].to_list(), reach, "", "rank correlation")
-    fig.update_xaxes(hoverformat=".3~g")
+    fig.update({"xaxis": {"hoverformat": ".3~g"}})
     for at, dash in ((0.0, "solid"), (margin, "dash"), (-margin, "dash")):
         rows.add_upright(fig, at, dash)
     for at, row in enumerate(frame.iter_rows(named=True)):
@@ -120,7 +118,7 @@ def correlations(frame: pl.DataFrame, *, margin: float, title: str, subtitle: st
         hover = f"<b>{base.literal(row['name'])}</b><br>%{{x:.3~g}}<br>%{{text}}"
         inner = (row["inner_lo"], row["estimate"], row["inner_hi"])
         rows.draw_row(fig, at, inner, colour, row["name"], hover, _intervals(row))
-    return fig
+    return fig.figure()
 
 
 def _intervals(row: dict[str, object]) -> str:
@@ -140,7 +138,7 @@ def years(
     low, centre, high = expected
     most = max(high, *frame["years"].to_list())
     rows.add_rows(fig, frame["name"].to_list(), (0, 1.04 * most), "", "years")
-    fig.update_xaxes(hoverformat=".3~g")
+    fig.update({"xaxis": {"hoverformat": ".3~g"}})
     base.add_band(fig, [low, high], [-frame.height + 0.4] * 2, [0.6] * 2, palette.REFERENCE[2], opacity=0.18)
     rows.add_upright(fig, centre, "dash")
     for at, row in enumerate(frame.iter_rows(named=True)):
@@ -148,4 +146,4 @@ def years(
         colour = palette.colour(medium) if asked else palette.REFERENCE[0]
         hover = f"<b>{base.literal(row['name'])}</b><br>%{{x:.3~g}} years"
         base.add_line(fig, [row["years"]], [-at], name=row["name"], colour=colour, hover=hover, markers=True, key=False)
-    return fig
+    return fig.figure()

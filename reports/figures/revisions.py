@@ -95,10 +95,10 @@ def by_vintage(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
         base.add_panel_title(fig, name, tolerance)
         for subject, line in rows.group_by("title", maintain_order=True):
             _draw_steps(fig, name, str(subject[0]), line.sort("later"), looks[str(subject[0])])
-    return fig
+    return fig.figure()
 
 
-def _draw_steps(fig: go.Figure, panel: str, name: str, line: pl.DataFrame, look: _Look) -> None:
+def _draw_steps(fig: base.Sheet, panel: str, name: str, line: pl.DataFrame, look: _Look) -> None:
     """Draw one subject: a level for each pair of vintages, over the time between them."""
     xs: list[float] = []
     ys: list[float | None] = []
@@ -154,16 +154,16 @@ def by_age(frame: pl.DataFrame, *, title: str | None = None, subtitle: str | Non
             _draw_ages(fig, name, f"{subject}, {pair}", line, _Look(palette.REFERENCE[2], dash), width=1.25)
         line = rows.filter(pl.col("pair") == ALL_PAIRS).sort("age")
         _draw_ages(fig, name, subject, line, _Look(looks[subject].colour, "solid"), band=True)
-    return fig
+    return fig.figure()
 
 
-def _name_panel(fig: go.Figure, panel: str, subject: str, second: str) -> None:
+def _name_panel(fig: base.Sheet, panel: str, subject: str, second: str) -> None:
     """Write what is counted above a panel, and under it who publishes it: the first line leaves room for the buttons."""
     first, _, publisher = subject.partition(", ")
     base.add_panel_title(fig, panel, first, f"{publisher}; {second}" if publisher else second)
 
 
-def _age_axes(fig: go.Figure, panel: str, oldest: float, top: float, suffix: str = _SHARE) -> None:
+def _age_axes(fig: base.Sheet, panel: str, oldest: float, top: float, suffix: str = _SHARE) -> None:
     """Give a panel the axis of ages that all share, and shares up to ``top``."""
     base.add_axes(
         fig,
@@ -176,7 +176,7 @@ def _age_axes(fig: go.Figure, panel: str, oldest: float, top: float, suffix: str
 
 
 def _draw_ages(
-    fig: go.Figure,
+    fig: base.Sheet,
     panel: str,
     name: str,
     line: pl.DataFrame,
@@ -262,7 +262,7 @@ def size_by_age(frame: pl.DataFrame, *, title: str | None = None, subtitle: str 
         thin = _Look(palette.REFERENCE[2], "dash")
         _draw_ages(fig, name, subject, outer, thin, width=1.5, unit=unit, key="90th percentile")
         _draw_ages(fig, name, subject, inner, _Look(looks[subject].colour, "solid"), band=True, unit=unit, key="median")
-    return fig
+    return fig.figure()
 
 
 def _size_sentence(frame: pl.DataFrame) -> str:
@@ -307,10 +307,10 @@ def since_first(frame: pl.DataFrame, *, title: str | None = None, subtitle: str 
         text = f"{subject}, first published by {first} (n\u00a0=\u00a0{line['n'][0]})"
         ends.append(labels.EndLabel(last["years"], last["estimate"], text, palette.ink(look.colour)))
     labels.add_end_labels(fig, ends)
-    return fig
+    return fig.figure()
 
 
-def _draw_since(fig: go.Figure, subject: str, first: str, line: pl.DataFrame, look: _Look) -> None:
+def _draw_since(fig: base.Sheet, subject: str, first: str, line: pl.DataFrame, look: _Look) -> None:
     """Draw one line from nought, where every figure stands as first published."""
     bounded = line.drop_nulls(["lo", "hi"])
     if not bounded.is_empty():
@@ -372,7 +372,7 @@ def latecomers(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
                 words = f"{subject}, {third} third"
                 width, key = (1.25 if thin else 2.5), f"{third} third to reach 10{_SHARE}"
                 _draw_ages(fig, name, words, line, look, width=width, band=not thin, key=key)
-    return fig
+    return fig.figure()
 
 
 def _difference(row: dict[str, object]) -> str:

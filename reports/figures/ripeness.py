@@ -55,7 +55,7 @@ def information_by_age(frame: pl.DataFrame, *, title: str | None = None, subtitl
         base.add_level(fig, 0, "no better than history", panel=name, below=True)
         base.add_level(fig, 1, "all there is to know", panel=name, dash="dot")
         _draw_information(fig, name, panel, rows)
-    return fig
+    return fig.figure()
 
 
 def error_by_age(frame: pl.DataFrame, *, title: str | None = None, subtitle: str | None = None) -> go.Figure:
@@ -78,13 +78,13 @@ def error_by_age(frame: pl.DataFrame, *, title: str | None = None, subtitle: str
         )
         base.add_panel_title(fig, name, _title(rows), _coverage(rows))
         _draw_errors(fig, name, panel, rows)
-    return fig
+    return fig.figure()
 
 
 # --- drawing
 
 
-def _draw_information(fig: go.Figure, name: str, panel: str, rows: pl.DataFrame) -> None:
+def _draw_information(fig: base.Sheet, name: str, panel: str, rows: pl.DataFrame) -> None:
     """Draw a panel: the first forecaster with its band, the others thin and grey, behind it."""
     forecasters = rows["forecaster"].unique(maintain_order=True).to_list()
     for position, forecaster in reversed(list(enumerate(forecasters))):
@@ -118,7 +118,7 @@ def _draw_information(fig: go.Figure, name: str, panel: str, rows: pl.DataFrame)
         )
 
 
-def _draw_errors(fig: go.Figure, name: str, panel: str, rows: pl.DataFrame) -> None:
+def _draw_errors(fig: base.Sheet, name: str, panel: str, rows: pl.DataFrame) -> None:
     """Draw the three lines of a panel of errors."""
     rows = rows.sort("age")
     ages = rows["age"].to_list()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
 from longwave.reports import palette
 from longwave.reports.figures import base
 
@@ -20,20 +19,19 @@ _NARROW_LETTERS = 22
 _HALF = 0.26
 
 
-def add_rows(fig: go.Figure, names: Sequence[str], x_range: tuple[float, float], suffix: str, x_title: str) -> None:
+def add_rows(fig: base.Sheet, names: Sequence[str], x_range: tuple[float, float], suffix: str, x_title: str) -> None:
     """Give the figure a row for each name, from the top, and the height that takes; on phones names break into lines."""
     height = 90 + _ROW * len(names)
-    fig.update_layout(height=height + fig.layout.margin.t, margin={"l": _margin(names)})
+    fig.layout["height"] = height + fig.layout["margin"]["t"]
+    fig.layout["margin"]["l"] = _margin(names)
     broken = [textwrap.wrap(name, _NARROW_LETTERS) or [""] for name in names]
     most = max(len(lines) for lines in broken)
     low = 90 + max(_ROW, _LINE * most + 8) * len(names)
-    meta = dict(fig.layout.meta)
     narrow = {
-        **meta["narrow"],
         "margin.l": _margin([line for lines in broken for line in lines]),
         "yaxis.ticktext": ["<br>".join(base.escaped(line) for line in lines) for lines in broken],
     }
-    fig.layout.meta = {**meta, "heights": [height, low], "narrow": narrow}
+    fig.update({"meta": {"heights": [height, low], "narrow": narrow}})
     ticks = {"tickvals": [-at for at in range(len(names))], "ticktext": [base.escaped(name) for name in names]}
     base.add_axes(
         fig,
@@ -51,7 +49,7 @@ def _margin(lines: Sequence[str]) -> float:
 
 
 def draw_row(
-    fig: go.Figure, at: int, values: tuple[float, float, float], colour: str, name: str, hover: str, words: str
+    fig: base.Sheet, at: int, values: tuple[float, float, float], colour: str, name: str, hover: str, words: str
 ) -> None:
     """Draw one row: its interval (low, value, high) as a band along it, its value as a dot."""
     low, value, high = values
@@ -59,7 +57,7 @@ def draw_row(
     base.add_line(fig, [value], [-at], name=name, colour=colour, hover=hover, words=[words], markers=True, key=False)
 
 
-def add_upright(fig: go.Figure, x: float, dash: str) -> None:
+def add_upright(fig: base.Sheet, x: float, dash: str) -> None:
     """Draw a level across all rows."""
     fig.add_shape(
         type="line",

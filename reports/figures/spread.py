@@ -47,10 +47,10 @@ def both_axes(frame: pl.DataFrame, *, medium: str, title: str, subtitle: str) ->
         )
         base.add_panel_title(fig, name, heading)
         _draw(fig, name, rows, medium, key=name == names[0])
-    return fig
+    return fig.figure()
 
 
-def _draw(fig: go.Figure, panel: str, rows: pl.DataFrame, medium: str, *, key: bool) -> None:
+def _draw(fig: base.Sheet, panel: str, rows: pl.DataFrame, medium: str, *, key: bool) -> None:
     """Draw the lines of one panel, the thin ones behind."""
     order = {"thin": 0, "spread": 1, "line": 2}
     parts = rows.partition_by("label", maintain_order=True)
@@ -81,7 +81,7 @@ def _draw(fig: go.Figure, panel: str, rows: pl.DataFrame, medium: str, *, key: b
     _draw_breaks(fig, panel, rows.filter(pl.col("kind") == "line"))
 
 
-def _draw_spread(fig: go.Figure, panel: str, rows: pl.DataFrame, label: str, *, key: bool) -> None:
+def _draw_spread(fig: base.Sheet, panel: str, rows: pl.DataFrame, label: str, *, key: bool) -> None:
     """Draw the median of many and the band of the middle 80 %."""
     own = rows.sort("x")
     base.add_band(fig, own["x"].to_list(), own["lo"].to_list(), own["hi"].to_list(), palette.NEUTRAL, panel=panel)
@@ -103,22 +103,20 @@ def _draw_spread(fig: go.Figure, panel: str, rows: pl.DataFrame, label: str, *, 
     )
 
 
-def _draw_breaks(fig: go.Figure, panel: str, rows: pl.DataFrame) -> None:
+def _draw_breaks(fig: base.Sheet, panel: str, rows: pl.DataFrame) -> None:
     """Mark figures from which on a line was measured otherwise."""
     broken = rows.filter(pl.col("flag").fill_null("").str.contains("break"))
     if not broken.is_empty():
         fig.add_trace(
-            go.Scatter(
-                x=broken["x"].to_list(),
-                y=broken["value"].to_list(),
-                mode="markers",
-                name="break",
-                marker={"symbol": "x", "size": 8, "color": palette.ALARM},
-                hovertemplate="%{x:d}: listed break<extra></extra>",
-                xaxis=f"x{panel}",
-                yaxis=f"y{panel}",
-                meta={"key": False},
-            )
+            x=broken["x"].to_list(),
+            y=broken["value"].to_list(),
+            mode="markers",
+            name="break",
+            marker={"symbol": "x", "size": 8, "color": palette.ALARM},
+            hovertemplate="%{x:d}: listed break<extra></extra>",
+            xaxis=f"x{panel}",
+            yaxis=f"y{panel}",
+            meta={"key": False},
         )
 
 

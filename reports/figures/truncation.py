@@ -36,7 +36,7 @@ def truncation(frame: pl.DataFrame, *, title: str | None = None, subtitle: str |
     fig = base.sheet(title or sentence(frame), subtitle or _subtitle(named))
     for name, (parameter, rows) in zip(base.lay_out(fig, len(panels), panel_height=270), panels, strict=True):
         _draw(fig, name, parameter, rows, named)
-    return fig
+    return fig.figure()
 
 
 def _subtitle(named: dict[str, str]) -> str:
@@ -46,7 +46,7 @@ def _subtitle(named: dict[str, str]) -> str:
     return f"{words}. {key}" if key else words
 
 
-def _draw(fig: go.Figure, name: str, parameter: str, rows: pl.DataFrame, named: dict[str, str]) -> None:
+def _draw(fig: base.Sheet, name: str, parameter: str, rows: pl.DataFrame, named: dict[str, str]) -> None:
     """Draw one panel: a point and a band for each set, the published value across."""
     published = float(rows["published"][0])
     ends = [0.0, published, *rows["lo"].to_list(), *rows["hi"].to_list()]

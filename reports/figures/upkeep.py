@@ -50,7 +50,7 @@ def hours_by_relationships(
         markers=True,
     )
     labels.add_end_labels(fig, ends)
-    fig.add_annotation(
+    fig.add_note(
         x=relationships,
         y=hours,
         text=f"the claim: {hours:g} hours",
@@ -61,10 +61,10 @@ def hours_by_relationships(
         yshift=20,
         font={"size": 12, "color": palette.LIGHT["ink"]},
     )
-    return fig
+    return fig.figure()
 
 
-def _draw(fig: go.Figure, name: str, line: pl.DataFrame, colour: str, dash: str) -> None:
+def _draw(fig: base.Sheet, name: str, line: pl.DataFrame, colour: str, dash: str) -> None:
     """Draw one way with the range of its inputs."""
     counts = line["relationships"].to_list()
     base.add_band(fig, counts, line["lo"].to_list(), line["hi"].to_list(), colour)

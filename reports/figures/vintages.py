@@ -48,7 +48,7 @@ def as_stated(frame: pl.DataFrame, *, medium: str, share: bool, title: str, subt
         x={"tickformat": "d", "nticks": 9},
     )
     # On a phone nine years in a row would touch.
-    fig.layout.meta = {**fig.layout.meta, "narrow": {**fig.layout.meta["narrow"], "xaxis.nticks": 5}}
+    fig.layout["meta"]["narrow"]["xaxis.nticks"] = 5
     for rank, (column, name) in enumerate(NAMES.items()):
         own = rows.filter(pl.col(column).is_not_null())
         base.add_line(
@@ -64,8 +64,8 @@ def as_stated(frame: pl.DataFrame, *, medium: str, share: bool, title: str, subt
             hover=f"%{{x}}: %{{y:.4~g}}, {name}",
             rank=-rank,
         )
-        fig.data[-1].meta = {"key": True, "role": column}
-    return fig
+        fig.traces[-1]["meta"] = {"key": True, "role": column}
+    return fig.figure()
 
 
 def colour(medium: str) -> str:

@@ -217,30 +217,24 @@ def test_text_has_contrast_in_light_and_dark():
             assert _contrast(colour, tokens["paper"]) >= 4.5, colour
 
 
-def test_notes_gathered_are_those_written_one_by_one_and_none_is_left_over():
-    def written(fig):
-        base.add_level(fig, 1.0, "a level")
-        base.add_panel_title(fig, "", "a panel", "below")
+def test_a_sheet_adds_to_what_a_part_has_and_plotly_checks_it_at_the_end():
+    def drawn(colour):
+        fig = base.sheet("t", "s")
+        base.lay_out(fig, 2)
+        base.add_axes(fig, x_title="x", x_range=(0, 1), y_range=(0, 1), panel="2")
+        base.add_panel_title(fig, "2", "a panel", "below")
+        base.add_level(fig, 1.0, "a level", panel="2")
+        base.add_line(fig, [1], [1], name="n", colour=colour, hover="", panel="2")
+        return fig.figure()
 
-    one_by_one, together = base.sheet("t", "s"), base.sheet("t", "s")
-    written(one_by_one)
-    written(one_by_one)
-    with base.gathered(together):
-        written(together)
-        written(together)
-        assert not together.layout.annotations
-    assert together.to_plotly_json() == one_by_one.to_plotly_json()
-    assert len(together.layout.annotations) == 4
-
-    def broken_off(fig):
-        with base.gathered(fig):
-            written(fig)
-            base.add_line(fig, [1], [1], name="n", colour="no colour", hover="")
-
-    with pytest.raises(ValueError, match="colour"):
-        broken_off(together)
-    written(together)
-    assert len(together.layout.annotations) == 6
+    fig = drawn(palette.MEDIA["radio"])
+    assert isinstance(fig, go.Figure)
+    assert fig.layout.xaxis2.domain[0] > 0
+    assert fig.layout.xaxis2.range == (0, 1)
+    assert [note.text for note in fig.layout.annotations] == ["<b>a panel</b><br>below", "a level"]
+    assert fig.layout.margin.b == base.sheet("t", "s").layout["margin"]["b"]
+    with pytest.raises(ValueError, match="no colour"):
+        drawn("no colour")
 
 
 def test_rows_with_long_names_leave_room_for_what_is_drawn_on_a_phone():
@@ -248,7 +242,7 @@ def test_rows_with_long_names_leave_room_for_what_is_drawn_on_a_phone():
     fig = base.sheet("t", "s")
     rows.add_rows(fig, names, (0.0, 1.0), "", "x")
     rows.draw_row(fig, 0, (0.1, 0.2, 0.3), palette.MEDIA["social"], "n", "", "w")
-    narrow = base.on_page(fig, narrow=True)
+    narrow = base.on_page(fig.figure(), narrow=True)
     layout = narrow.to_plotly_json()["layout"]
     assert layout["margin"]["l"] < base.NARROW / 2
     joined = ["".join(text.split("<br>")).replace(" ", "") for text in layout["yaxis"]["ticktext"]]
@@ -256,5 +250,5 @@ def test_rows_with_long_names_leave_room_for_what_is_drawn_on_a_phone():
     assert max(len(svg.plain(line)) for text in layout["yaxis"]["ticktext"] for line in text.split("<br>")) <= 22
     picture = svg.render(narrow, base.NARROW, layout["height"], "alt")
     assert not re.search(r' width="-', picture)
-    wide = base.on_page(fig).to_plotly_json()["layout"]
+    wide = base.on_page(fig.figure()).to_plotly_json()["layout"]
     assert list(wide["yaxis"]["ticktext"]) == [base.escaped(name) for name in names]
