@@ -5,7 +5,7 @@ Belongs here: values in words. Not here: which values stand (`longwave.warehouse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -21,7 +21,8 @@ _SERIES = ("series", "medium", "adopter", "code")
 def series_pages(evidence: pl.DataFrame) -> dict[str, str]:
     """Return where each series stands: file and anchor, by id."""
     pairs = evidence.select("series", "source").unique("series", maintain_order=True)
-    return {name: f"{places.source_page(source)}#{places.series_anchor(name)}" for name, source in pairs.iter_rows()}
+    pages = {source: places.source_page(source) for source in pairs["source"].unique()}
+    return {name: f"{pages[source]}#{places.series_anchor(name)}" for name, source in pairs.iter_rows()}
 
 
 def series_names(evidence: pl.DataFrame) -> dict[str, str]:
@@ -42,7 +43,7 @@ def measures(evidence: pl.DataFrame, source: str, vintages: Mapping[str, str]) -
         For each measure ``name``, ``title``, ``series`` and ``listed``; for each series ``anchor``, ``adopter``, ``code``,
         ``first`` and ``last`` period, ``n`` values and ``said``: ``href``, ``vintage`` and ``text`` of each capture that first
         said some. ``listed``, where a measure has more than ``MANY`` series: those of one value, not in ``series``, by capture:
-        its ``href`` and ``vintage``, and of each series ``anchor``, ``adopter``, ``code`` and ``text``.
+        its ``href`` and ``vintage``, and of each series anchor, adopter, code and text.
 
     """
     own = _as_text(evidence.filter(pl.col("source") == source))
@@ -52,30 +53,41 @@ def measures(evidence: pl.DataFrame, source: str, vintages: Mapping[str, str]) -
         pl.col("period").max().alias("last"),
         pl.len().alias("n"),
     )
-    found: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
-    for row in said.iter_rows(named=True):
-        key = tuple(row[name] for name in _MEASURE)
-        _add(found.setdefault(key, {}), row, vintages)
+    captures = {
+        name: {"href": f"#{places.capture_anchor(name)}", "vintage": vintages.get(name, name)}
+        for name in said["capture"].unique()
+    }
+    parts = said.partition_by(*_MEASURE, maintain_order=True, as_dict=True)
     return [
-        {"name": key[0], "title": _title(key, series.values()), **_folded_and_listed(list(series.values()))}
-        for key, series in found.items()
+        {"name": key[0], "title": _title(key, rows["medium"]), **_folded_and_listed(rows, captures)}
+        for key, rows in parts.items()
     ]
 
 
-def _folded_and_listed(series: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _folded_and_listed(
+    said: pl.DataFrame, captures: Mapping[str, Mapping[str, str]]
+) -> dict[str, list[dict[str, Any]]]:
     """Part the series of a measure: each folded by itself, or, where they are many, those of one value under its capture."""
-    if len(series) <= MANY:
-        return {"series": series, "listed": []}
-    if len({own["code"] for own in series}) == 1:
+    if said["series"].n_unique() <= MANY:
+        return {"series": _folded(said, captures), "listed": []}
+    if said["code"].n_unique() == 1:
         # The same place behind thousands of names tells nothing of any.
-        series = [{**own, "code": None} for own in series]
-    listed: dict[str, dict[str, Any]] = {}
-    for own in series:
-        if own["n"] == 1:
-            (said,) = own["said"]
-            part = listed.setdefault(said["href"], {"href": said["href"], "vintage": said["vintage"], "series": []})
-            part["series"].append({**{name: own[name] for name in ("anchor", "adopter", "code")}, "text": said["text"]})
-    return {"series": [own for own in series if own["n"] > 1], "listed": list(listed.values())}
+        said = said.with_columns(code=pl.lit(None, dtype=pl.String))
+    one = pl.col("n").sum().over("series") == 1
+    # Tuples, not dictionaries: of these there are tens of thousands, and whatever can refer to others is walked by the
+    # collector of garbage again and again.
+    listed = [
+        {
+            **captures[rows["capture"][0]],
+            "series": list(zip(_anchors(rows), *rows[["adopter", "code", "text"]], strict=True)),
+        }
+        for rows in said.filter(one).partition_by("capture", maintain_order=True)
+    ]
+    return {"series": _folded(said.filter(~one), captures), "listed": listed}
+
+
+def _anchors(rows: pl.DataFrame) -> list[str]:
+    return [places.series_anchor(name) for name in rows["series"]]
 
 
 def _as_text(rows: pl.DataFrame) -> pl.DataFrame:
@@ -89,36 +101,25 @@ def _as_text(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(text=pl.col("period") + ": " + value + flag)
 
 
-def _title(key: Sequence[Any], series: Iterable[Mapping[str, Any]]) -> str:
+def _title(key: Sequence[Any], media: pl.Series) -> str:
     """Say what is measured, of which medium where it is one, and in which unit."""
-    media = {str(own["medium"]) for own in series}
-    words = [*(media if len(media) == 1 else ()), *key[1:]]
+    words = [*(media.unique() if media.n_unique() == 1 else ()), *key[1:]]
     return ", ".join(str(word).replace("_", " ") for word in words)
 
 
-def _add(series: dict[str, dict[str, Any]], row: Mapping[str, Any], vintages: Mapping[str, str]) -> None:
-    """Put what one capture said of a series beside what others said of it."""
-    name = row["series"]
-    own = series.setdefault(
-        name,
-        {
-            "id": name,
-            "anchor": places.series_anchor(name),
-            "medium": row["medium"],
-            "adopter": row["adopter"],
-            "code": row["code"],
-            "first": row["first"],
-            "last": row["last"],
-            "n": 0,
-            "said": [],
-        },
-    )
-    own["first"], own["last"] = min(own["first"], row["first"]), max(own["last"], row["last"])
-    own["n"] += row["n"]
-    own["said"].append(
-        {
-            "href": f"#{places.capture_anchor(row['capture'])}",
-            "vintage": vintages.get(row["capture"], row["capture"]),
-            "text": row["text"],
-        }
-    )
+def _folded(said: pl.DataFrame, captures: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Return each series with what each capture said of it; a row of ``said`` is what one capture did."""
+    series: dict[str, dict[str, Any]] = {}
+    columns = said.select(*_SERIES, "capture", "text", "first", "last", "n")
+    for name, medium, adopter, code, capture, text, first, last, n in columns.iter_rows():
+        told = {**captures[capture], "text": text}
+        own = series.get(name)
+        if own is None:
+            anchor = places.series_anchor(name)
+            own = {"id": name, "anchor": anchor, "medium": medium, "adopter": adopter, "code": code}
+            series[name] = own | {"first": first, "last": last, "n": n, "said": [told]}
+        else:
+            own["first"], own["last"] = min(own["first"], first), max(own["last"], last)
+            own["n"] += n
+            own["said"].append(told)
+    return list(series.values())

@@ -5,11 +5,23 @@ Belongs here: addresses within the site. Not here: what stands at them.
 
 from __future__ import annotations
 
-import re
+import string
 
 REGISTER = "claims.html"
 CATALOGUE = "sources.html"
 FEED = "verdicts.atom"
+_SAFE = frozenset(string.ascii_letters + string.digits + "-_")
+
+
+class _Spelling(dict[int, str]):
+    """How a character stands in an anchor; each is asked for once, since there are anchors by the ten thousand."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = chr(code) if chr(code) in _SAFE else f".{code:x}."
+        return self[code]
+
+
+_SPELLING = _Spelling()
 
 
 def anchor(name: str) -> str:
@@ -19,7 +31,7 @@ def anchor(name: str) -> str:
         ValueError: the name is empty.
 
     """
-    safe = re.sub(r"[^A-Za-z0-9_-]", lambda m: f".{ord(m.group()):x}.", name)
+    safe = name.translate(_SPELLING)
     if not safe:
         raise ValueError("a source, series or claim has an empty id; give it one")
     return safe

@@ -106,7 +106,9 @@ def test_where_a_measure_has_many_series_those_of_one_value_are_lines_under_thei
     frame = pl.DataFrame(rows, schema_overrides={"flag": pl.String})
     (measure,) = evidence.measures(frame, "x", {"x@1": "first", "x@2": "second"})
     assert [series["id"] for series in measure["series"]] == ["a"]
-    listed = [(part["vintage"], [(s["adopter"], s["text"]) for s in part["series"]]) for part in measure["listed"]]
+    listed = [
+        (part["vintage"], [(adopter, text) for _, adopter, _, text in part["series"]]) for part in measure["listed"]
+    ]
     assert listed == [("first", [("b", "2000: 1")]), ("second", [("c", "2001: 1"), ("d", "2001: 1")])]
     monkeypatch.setattr(evidence, "MANY", 4)
     (measure,) = evidence.measures(frame, "x", {})
