@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import pkgutil
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata, util
@@ -17,6 +19,10 @@ from pathlib import Path
 
 import polars as pl
 from longwave.warehouse.world import FACT_TABLES, load_fact
+
+_IMPORT = re.compile(
+    rb"^[ \t]*((?:from[ \t]+longwave\b|import[ \t][^\n]*\blongwave\b)[^\n(]*(?:\([^)]*\))?[^\n]*)", re.MULTILINE
+)
 
 
 def digest_of(*parts: str | bytes) -> str:
@@ -74,9 +80,9 @@ def _closure(modules: tuple[str, ...]) -> dict[str, bytes]:
 
 @cache
 def _imports(source: bytes) -> tuple[str, ...]:
-    """What a source imports of longwave; parsed once a process, since most steps share most of their modules."""
+    """What a source imports of longwave; found once a process, since most steps share most of their modules."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_import_statements(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -84,12 +90,33 @@ def _imports(source: bytes) -> tuple[str, ...]:
     return tuple(name for name in names if name.startswith("longwave.") and _is_module(name))
 
 
-@cache
-def _is_module(name: str) -> bool:
+def _import_statements(source: bytes) -> ast.Module:
+    """The lines that import something of longwave, parsed; to parse all else besides takes most of a second.
+
+    A line that only looks like one (in a text) may name a module more. Where the lines alone are no Python, all is parsed.
+    """
+    lines = b"\n".join(_IMPORT.findall(source.replace(b"\\\n", b" ")))
     try:
-        return util.find_spec(name) is not None
+        return ast.parse(lines)
+    except SyntaxError:
+        return ast.parse(source)
+
+
+def _is_module(name: str) -> bool:
+    package, _, last = name.rpartition(".")
+    # The outermost package is not one folder where longwave is installed for work on it.
+    return util.find_spec(name) is not None if package == "longwave" else last in _modules_in(package)
+
+
+@cache
+def _modules_in(package: str) -> frozenset[str]:
+    """The modules of a package, by one look at its folder; none where it is no package."""
+    try:
+        spec = util.find_spec(package)
     except ModuleNotFoundError:
-        return False
+        return frozenset()
+    folders = spec.submodule_search_locations if spec else None
+    return frozenset(module.name for module in pkgutil.iter_modules(folders)) if folders else frozenset()
 
 
 @cache

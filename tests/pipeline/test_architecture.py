@@ -1,6 +1,7 @@
 """The lines of the house: who imports whom, where SQL and the network may be, how long things are, what a key covers."""
 
 import ast
+import functools
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from longwave.pipelines import steps
 from longwave.warehouse.founding_files import founding_folder
 
 FOLDERS = ("models", "pipelines", "reports", "warehouse")
@@ -22,11 +24,15 @@ SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+(OR\s+\w+\s+)?INTO|DELETE\s+FROM
 CLOCKS = {"today", "now", "utcnow", "time", "time_ns", "localtime", "gmtime"}
 
 
+# A dozen tests read the same trees, and none changes them.
+parsed = functools.cache(ast.parse)
+
+
 def modules(root, *folders):
     """Path and syntax tree of every module below folders."""
     found = [path for folder in folders or FOLDERS for path in sorted((root / folder).rglob("*.py"))]
     assert found
-    return [(path.relative_to(root), ast.parse(path.read_text(encoding="utf-8"))) for path in found]
+    return [(path.relative_to(root), parsed(path.read_text(encoding="utf-8"))) for path in found]
 
 
 def imported(tree):
@@ -236,6 +242,33 @@ for module in json.loads(sys.argv[2]):
 assert keys() == before
 print(json.dumps(found))
 """
+
+
+def of_longwave(tree):
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    said = sorted(ast.unparse(node) for node in names)
+    return [text for text in said if re.search(r"\blongwave\b", text)]
+
+
+def test_a_key_finds_in_the_lines_of_imports_what_stands_in_the_whole_module(root):
+    for path, tree in modules(root):
+        assert of_longwave(steps._import_statements((root / path).read_bytes())) == of_longwave(tree), path
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if True:\n    from longwave.models import (\n        curves,  # (some)\n        fans,\n    )\nx = (1,\n 2)\n",
+        "import os, longwave.models.fans\n",
+        "from longwave.models \\\n    import fans\n",
+        "from longwave.models import \\\n    fans, curves\nfrom longwave . reports import site as s\n",
+        "def f():\n\tfrom longwave import models  # noqa\n\treturn models\n",
+    ],
+)
+def test_however_an_import_is_written_a_key_finds_it(source):
+    found = of_longwave(steps._import_statements(source.encode()))
+    assert found
+    assert found == of_longwave(ast.parse(source))
 
 
 def test_a_changed_module_changes_the_keys_of_the_steps_that_use_it(root, tmp_path, clean_environment):
