@@ -69,7 +69,11 @@ def render(fig: go.Figure, width: int, height: int, alt: str, *, title: str | No
     ``alt`` becomes the description, ``title`` (else the figure's own) the accessible name. Only scatter
     traces are known; any other raises ``ValueError``.
     """
-    drawing = fig.to_plotly_json()
+    return picture(fig.to_plotly_json(), width, height, alt, title=title)
+
+
+def picture(drawing: Mapping[str, Any], width: int, height: int, alt: str, *, title: str | None = None) -> str:
+    """Return the same of a figure as Plotly's JSON has it."""
     layout = drawing["layout"]
     traces = [trace for trace in drawing["data"] if trace.get("visible", True) is True]
     unknown = sorted({str(trace.get("type")) for trace in traces} - {"scatter"})

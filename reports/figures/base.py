@@ -331,11 +331,14 @@ def on_page(fig: go.Figure, *, narrow: bool = False) -> go.Figure:
 
     The figure was checked as it was built; its copies are not checked again, which would take as long as all the rest.
     """
-    drawing = fig.to_plotly_json()
-    layout = drawing["layout"]
+    return go.Figure(form(fig.to_plotly_json(), narrow=narrow), _validate=False)
+
+
+def form(drawing: Mapping[str, Any], *, narrow: bool = False) -> dict[str, Any]:
+    """Return the same of a figure as Plotly's JSON has it; what both forms share is not copied."""
+    layout = {name: value for name, value in drawing["layout"].items() if name != "title"}
     meta = layout.get("meta") or {}
     wide, low = meta.get("heights") or (layout.get("height") or 500,) * 2
-    layout.pop("title", None)
     patch = {
         "height": low if narrow else wide,
         "margin.t": meta.get("top", 16),
@@ -345,11 +348,12 @@ def on_page(fig: go.Figure, *, narrow: bool = False) -> go.Figure:
         *path, last = dotted.split(".")
         place = layout
         for step in path:
-            place = place.setdefault(step, {})
+            place[step] = dict(place.get(step, {}))
+            place = place[step]
         place[last] = value
     if narrow:
         layout["annotations"] = [note for note in layout.get("annotations", []) if note.get("name") != LABEL]
-    return go.Figure(drawing, _validate=False)
+    return {**drawing, "layout": layout}
 
 
 def key(fig: go.Figure) -> list[dict[str, str]]:
