@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import polars as pl
 from longwave.reports import palette, places
-from longwave.reports.figures.hindsight import top
+from longwave.reports.figures.hindsight import top_of
 
 Row = Mapping[str, Any]
+Levels = Sequence[tuple[int, float]]
 
 FANS: Final = ("origin", "age", "n_known", "year", "point", "lo50", "hi50", "lo80", "hi80", "lo90", "hi90")
 SAID: Final = ("origin", "year", "point", "lo80", "hi80")
@@ -149,23 +150,27 @@ def payload(told: Told) -> dict[str, Any]:
     Numbers are rounded to what is drawn: tenths of a percent, three figures of a count. What is said of a cut is said in words
     here, as the table beside has them.
     """
-    came = dict(told.levels.select("year", "value").iter_rows())
+    levels = list(told.levels.select("year", "value").iter_rows())
+    came = dict(levels)
     said = {row["origin"]: row for row in told.said.iter_rows(named=True)}
     cuts = []
-    for own in told.fans.sort("origin", "year").partition_by("origin", maintain_order=True):
-        head = own.row(0, named=True)
-        spoken = said.get(head["origin"])
+    for (cut,), rows in (
+        told.fans.sort("origin", "year").partition_by("origin", maintain_order=True, as_dict=True).items()
+    ):
+        # Lists from here on: of a frame of a few rows, each question takes longer than its answer.
+        own = rows.to_dict(as_series=False)
+        spoken = said.get(cut)
         cuts.append(
             {
-                "cut": head["origin"],
-                "age": head["age"],
-                "n": head["n_known"],
-                "year": own["year"].to_list(),
+                "cut": cut,
+                "age": own["age"][0],
+                "n": own["n_known"][0],
+                "year": own["year"],
                 "point": _rounded(own["point"], told.share),
                 **{name: _rounded(own[name], told.share) for name in FANS[5:]},
-                "last": _last(told.levels, head["origin"]),
+                "last": _last(levels, cut),
                 **({"said": _said(spoken, came.get(spoken["year"]))} if spoken else {}),
-                **({} if told.share else {"top": _rounded_up(_top(own, told, head["origin"]))}),
+                **({} if told.share else {"top": _rounded_up(_top(own, levels, span(told, cut)[1]))}),
             }
         )
     return {
@@ -175,8 +180,8 @@ def payload(told: Told) -> dict[str, Any]:
         "launch": told.launch,
         "breaks": list(told.breaks),
         "span": list(_years(told)),
-        "year": told.levels["year"].to_list(),
-        "value": _rounded(told.levels["value"], told.share),
+        "year": [year for year, _ in levels],
+        "value": _rounded([value for _, value in levels], told.share),
         "cuts": cuts,
     }
 
@@ -196,17 +201,15 @@ def _years(told: Told) -> tuple[int, int]:
     return first if told.launch is None else min(first, told.launch), last + BEYOND
 
 
-def _top(own: pl.DataFrame, told: Told, origin: int) -> float:
-    levels = told.levels.filter(pl.col("year") <= span(told, origin)[1])
-    seen = levels.with_columns(
-        known=pl.when(pl.col("year") <= origin).then("value"), happened=pl.when(pl.col("year") > origin).then("value")
-    )
-    return top(own.rename({"point": "forecast"}).join(seen, on="year", how="full", coalesce=True))
+def _top(fan: Mapping[str, Sequence[float]], levels: Levels, last: int) -> float:
+    """The end of the axis of a fan, with what is held up to a year."""
+    within = [value for year, value in levels if year <= last]
+    return top_of(max([*within, *fan["point"]]), max(fan["hi90"]))
 
 
-def _last(levels: pl.DataFrame, cut: int) -> list[Any]:
+def _last(levels: Levels, cut: int) -> list[Any]:
     """Year of the last figure known at a cut, and that figure in words."""
-    year, value = levels.filter(pl.col("year") <= cut).select("year", "value").row(-1)
+    year, value = [row for row in levels if row[0] <= cut][-1]
     return [year, palette.two_figures(value)]
 
 
@@ -217,7 +220,7 @@ def _said(row: Row, came: float | None) -> list[Any]:
     return [row["year"], palette.two_figures(row["point"]), palette.span(row["lo80"], row["hi80"]), words, inside]
 
 
-def _rounded(values: pl.Series, share: bool) -> list[float]:
+def _rounded(values: Sequence[float], share: bool) -> list[float]:
     return [_round(value, share) for value in values]
 
 

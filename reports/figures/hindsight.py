@@ -115,5 +115,9 @@ def top(rows: pl.DataFrame) -> float:
     """Return the end of a count's axis: all lines, and as much of the bands as leaves them readable."""
     lines = [rows.select(pl.col(name).max()).item() for name in ("known", "forecast", "happened")]
     highest = max(float(value) for value in lines if value is not None)
-    bound = rows.select(pl.col("hi90").max()).item()
+    return top_of(highest, rows.select(pl.col("hi90").max()).item())
+
+
+def top_of(highest: float, bound: float | None) -> float:
+    """Return the same, given the highest place of all lines and the highest bound of a band, None where there is none."""
     return 1.06 * max(highest, min(float(bound or 0.0), HIGHEST * highest)) or 1.0
