@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from longwave.reports import palette
 from longwave.reports.figures import base
 
@@ -49,9 +50,10 @@ class _Box:
         across = self.left < other.right and other.left < self.right
         return across and self.bottom < other.top and other.bottom < self.top
 
-    def holds(self, point: Point) -> bool:
-        """Say whether a point lies inside."""
-        return self.left < point[0] < self.right and self.bottom < point[1] < self.top
+    def holds(self, points: np.ndarray) -> int:
+        """Count the points (n by 2) that lie inside."""
+        x, y = points[:, 0], points[:, 1]
+        return int(np.count_nonzero((self.left < x) & (x < self.right) & (self.bottom < y) & (y < self.top)))
 
 
 def add_end_labels(fig: base.Sheet, labels: Sequence[EndLabel]) -> None:
@@ -62,7 +64,7 @@ def add_end_labels(fig: base.Sheet, labels: Sequence[EndLabel]) -> None:
     reach = [_pixel(fig, label.x, label.y)[0] + 12 + _size(label.text)[0] for label in labels]
     margin = max([24.0, *(edge - base.WIDE + fig.layout["margin"]["r"] for edge in reach)])
     fig.layout["margin"]["r"] = round(min(margin, _WIDEST_MARGIN) + 4)
-    obstacles = [point for trace in fig.traces for point in _sampled(fig, trace)]
+    obstacles = np.array([point for trace in fig.traces for point in _sampled(fig, trace)]).reshape(-1, 2)
     placed: dict[int, _Box] = {}
     for i in sorted(range(len(labels)), key=lambda i: (-labels[i].x, -labels[i].y, labels[i].text)):
         boxes = list(_candidates(_pixel(fig, labels[i].x, labels[i].y), _size(labels[i].text)))
@@ -111,13 +113,12 @@ def _box(end: Point, dx: float, dy: float, width: float, height: float, anchor: 
     return _Box(left, middle - height / 2, left + width, middle + height / 2, dx, dy, anchor)
 
 
-def _cost(fig: base.Sheet, box: _Box, placed: Sequence[_Box], obstacles: Sequence[Point]) -> tuple[float, float]:
+def _cost(fig: base.Sheet, box: _Box, placed: Sequence[_Box], obstacles: np.ndarray) -> tuple[float, float]:
     """Return how bad a place is: names covered, lines covered, off the picture, far from the end."""
     margin = fig.layout["margin"]
     high = fig.layout["height"] - margin["t"] - margin["b"]
     off = box.right > base.WIDE or box.left < margin["l"] or box.bottom < 2 or box.top > high + 8
-    covered = sum(box.holds(point) for point in obstacles)
-    cost = 1000.0 * sum(box.meets(other) for other in placed) + 500.0 * off + 9.0 * covered
+    cost = 1000.0 * sum(box.meets(other) for other in placed) + 500.0 * off + 9.0 * box.holds(obstacles)
     return cost + 0.5 * abs(box.dy) + (8 if box.anchor == "right" else 0), box.dy
 
 
