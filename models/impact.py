@@ -13,18 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 from longwave.models.ranks import FloatArray, authority
-from sklearn.base import RegressorMixin, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
+
+# The large library is imported by the functions that fit: pages name the models, and fit none.
+if TYPE_CHECKING:
+    from sklearn.base import RegressorMixin
 
 LEVEL: Final = 0.95
 AUTHORITY: Final = "authority"
@@ -78,11 +76,15 @@ def predict_out_of_medium(
         ValueError: a column is missing, a row repeats, authority or impact is not known, or there are fewer than three media.
 
     """
+    from sklearn.base import clone
+
     ranked = _ranked(frame, size)
     media = ranked["medium"].unique().sort().to_list()
     if len(media) < MIN_MEDIA:
         raise ValueError(f"{len(media)} media are too few: at least {MIN_MEDIA}, so that two can train for the third")
     columns = _columns(size)
+    # Made here, so that the library is there when its threads are limited.
+    made = {model: _model(model, seed) for model in columns}
     parts, importances = [], []
     for medium in media:
         train, test = ranked.filter(pl.col("medium") != medium), ranked.filter(pl.col("medium") == medium)
@@ -91,7 +93,7 @@ def predict_out_of_medium(
         # Hundreds of calls on a hundred rows: threads would cost more than they give.
         with threadpool_limits(1, user_api="openmp"):
             for model, used in columns.items():
-                fitted = clone(_model(model, seed)).fit(train.select(used).to_numpy(), target)
+                fitted = clone(made[model]).fit(train.select(used).to_numpy(), target)
                 own[model] = fitted.predict(test.select(used).to_numpy())
             importances.append(_importance(fitted, test, used, own["none"], n_permutations, seed))
         parts.append(
@@ -130,6 +132,11 @@ def _columns(size: Sequence[str]) -> Mapping[str, list[str]]:
 
 def _model(name: str, seed: int) -> RegressorMixin:
     """Lines for the first three (what is not known at the middle of its medium); small trees for boosting."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
     if name == MODELS[-1]:
         return HistGradientBoostingRegressor(
             max_iter=100,
@@ -146,6 +153,8 @@ def _importance(
     fitted: RegressorMixin, test: pl.DataFrame, used: list[str], none: FloatArray, repeats: int, seed: int
 ) -> FloatArray:
     """Rise of the MSE when each column is permuted, as a share of that of knowing nothing."""
+    from sklearn.inspection import permutation_importance
+
     impact = test["impact"].to_numpy()
     found = permutation_importance(
         fitted,

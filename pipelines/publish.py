@@ -5,12 +5,13 @@ Words that state a number are made from the number. Nothing here fits anything o
 
 from __future__ import annotations
 
+import ast
 import inspect
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module, metadata, resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def assemble(
 _METHODS: dict[str, tuple[Any, ...]] = {
     "How early could anyone have known": (ripeness, ripeness.information_by_age, panels.fixed_sample),
     "What a forecast may see": (visibility, forecasts_by_age),
-    # By name: it brings a large library with it, wanted only when a site is written.
+    # By name: it brings a large library with it, and only its text is wanted.
     "The forecaster that learns": ("longwave.models.forecasting",),
     "Today's media, and forecasts of then": (fans.fans, fans.ripe_at),
     "The forecast that could have been made at any age": (hindsight, find_hindsight),
@@ -194,9 +195,15 @@ def _methods() -> list[tuple[str, list[str]]]:
 
 
 def _paragraphs(part: Any) -> list[str]:
-    said = inspect.getdoc(import_module(part) if isinstance(part, str) else part) or ""
+    said = (_said_by(part) if isinstance(part, str) else inspect.getdoc(part)) or ""
     paragraphs = [" ".join(p.split()) for p in said.split("\n\n")]
     return [p.replace("``", "").replace("`", "") for p in paragraphs if not p.startswith(_BOUNDARY)]
+
+
+def _said_by(module: str) -> str | None:
+    """The docstring of a module that is not imported for it."""
+    package, _, name = module.rpartition(".")
+    return ast.get_docstring(ast.parse((resources.files(package) / f"{name}.py").read_bytes()))
 
 
 def publish(content: Any, con: duckdb.DuckDBPyConnection, site: Path) -> list[Path]:
