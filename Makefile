@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.ready
 export UV_LINK_MODE ?= copy
+# Where this is set, as in many containers, each of the hundreds of processes compiles all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 run: $(STAMP)            ## run the pipeline, publish the site, print the verdicts
 	@$(BIN)/longwave run
