@@ -6,6 +6,7 @@ Caveats stand in the note beside the figure they belong to. Words that state a n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 from longwave.pipelines.claim_names import ACCOUNTS, ACCOUNTS_SOURCES, PRIMARY, WORLDS
@@ -43,8 +44,9 @@ _ASTRAY = {
     "standing read with error": "a third of what is read as standing is error",
     "heavy tails": "a few gain more than any average foretells",
     "who gains little is not seen": "about a quarter, those who gained least, are not seen again",
-    "who gains little is not seen, the later above all": "those are mostly late openers",
+    "who gains little is not seen, the later above all": "the unseen are mostly late openers",
 }
+_HOLDS = 0.9  # the share of intervals under which a world with a true premium is told of
 _NEVER_CAUSAL = (
     "None of this is causal: who opens an account early differs in more than standing, size and field, and what nothing held "
     "measures would look like a premium."
@@ -263,19 +265,32 @@ def _worlds(worlds: pl.DataFrame) -> FigureBlock | None:
 
 def _astray(worlds: pl.DataFrame) -> str:
     """How far the premium goes astray, and how often its interval holds, where what it takes for granted does not hold."""
-    told = []
-    for world, words in _ASTRAY.items():
-        name = f"{world} (quality confounding)"
-        found = _bounds(worlds, "absolute_growth", name)
-        held = worlds.filter(pl.col("measure") == "coverage/absolute_growth", pl.col("mode") == name)["estimate"]
-        if found is not None and len(held):
-            share = palette.two_figures(100.0 * held[0])
-            told.append(
-                f"{palette.two_figures(found[0])}{_PERCENT} where {words} (the interval holds in {share}{_PERCENT})"
-            )
-    if not told:
+    none = [(words, _held(worlds, f"{world} (quality confounding)")) for world, words in _ASTRAY.items()]
+    some = [(words, _held(worlds, f"{world} (true premium)")) for world, words in _ASTRAY.items()]
+    shown = [
+        f"{found['mean']} where {words} (the interval holds in {found['share']})" for words, found in none if found
+    ]
+    if not shown:
         return ""
-    return f" Nor is the model right of every world. With no premium in truth it shows on average {'; '.join(told)}."
+    told = f" Nor is the model right of every world. With no premium in truth it shows on average {'; '.join(shown)}."
+    missed = [(words, found) for words, found in some if found and found["coverage"] < _HOLDS]
+    for words, found in missed:
+        told += f" Of a true premium of {found['truth']} it shows {found['mean']} where {words} ({found['share']})."
+    return told
+
+
+def _held(worlds: pl.DataFrame, name: str) -> dict[str, Any] | None:
+    """What one world shows of the primary reading, as words, with the share of intervals that hold."""
+    found = _bounds(worlds, "absolute_growth", name)
+    rows = worlds.filter(pl.col("mode") == name)
+    stated = {
+        what: rows.filter(pl.col("measure") == f"{what}/absolute_growth")["estimate"] for what in ("truth", "coverage")
+    }
+    if found is None or any(not len(column) for column in stated.values()):
+        return None
+    truth, coverage = stated["truth"][0], stated["coverage"][0]
+    told = {"mean": found[0], "truth": truth, "share": 100.0 * coverage}
+    return {what: f"{palette.two_figures(value)}{_PERCENT}" for what, value in told.items()} | {"coverage": coverage}
 
 
 def _cohorts(findings: pl.DataFrame) -> FigureBlock | None:

@@ -59,9 +59,12 @@ def record():
     columns = ["world", "analysis", "truth", "mean", "bias", "monte_carlo_error", "spread", "coverage"]
     columns += ["beyond_0", "solved", "replicates"]
     astray = [
-        (f"{how} ({base})", "absolute_growth", 0.0, 4.9, 4.9, 0.1, 3.0, 0.57, 0.4, 1.0, 2000)
+        (f"{how} ({base})", "absolute_growth", truth, mean, mean - truth, 0.1, 3.0, held, 0.4, 1.0, 2000)
         for how in (*STUDY["BENT"], *STUDY["UNSEEN"])
-        for base in ("quality confounding", "true premium")
+        for base, truth, mean, held in (
+            ("quality confounding", 0.0, 4.9, 0.57),
+            ("true premium", 10.0, 3.7, 0.37 if how == "heavy tails" else 0.95),
+        )
     ]
     named = {"worlds": rows, "astray": astray}
     frames = {name: pl.DataFrame(part, schema=columns, orient="row") for name, part in named.items()}
@@ -241,6 +244,9 @@ def test_the_worlds_stand_beside_their_truth_and_the_limit_is_said():
     assert "a limit and no success" in worlds.note
     told = "4.9\u202f% where a third of what is read as standing is error (the interval holds in 57\u202f%)"
     assert told in worlds.note
+    assert worlds.note.count("Of a true premium of") == 1
+    assert "Of a true premium of 10\u202f% it shows 3.7\u202f% where a few gain" in worlds.note
+    assert "foretells (37\u202f%)." in worlds.note
     assert worlds.note.count("the interval holds in") == len(STUDY["BENT"] + STUDY["UNSEEN"])
     wrong = pl.col("mode").str.contains("(", literal=True)
     held = authority_blocks(found()[0].filter(~wrong), found()[1])
