@@ -7,13 +7,14 @@ The document: version, command, input (file, rows, adopters, years, covariates, 
 how many adopters all but persistence is, null: of all), persistence (early, late, intervals: how those of ranks were made,
 readings: measure, bound, estimate, interval, level, n, dead, censored, reason), premium (since, until, adopters, left_out,
 smallest, needed, outcomes by name, matched: each estimate, interval, level, unit, n, clusters, effective_clusters, reason),
-quality (covariate, at_age, early, late, difference, interval, level, clusters, effective_clusters, smallest, needed, reason),
-warnings. What could not be measured is null, with the reason. `needed`: how many such adopters tell an effect of the `smallest`
+quality (covariate, at_age, early, late, difference, interval, level, clusters, effective_clusters, smallest, needed, sampled: of
+how many adopters where their pairs would not all fit in memory, reason), warnings. What could not be measured is null, with the reason. `needed`: how many such adopters tell an effect of the `smallest`
 size from none four times in five; null where nothing was measured.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ import polars as pl
 from longwave.models import premium, quality
 from longwave.models.adopters import AdopterPanel
 from longwave.models.ranks import MAX_ADOPTERS
-from longwave.pipelines.large_panel import is_large, read_large_panel
+from longwave.pipelines.large_panel import SAMPLE, is_large, read_large_panel
 from longwave.pipelines.own_panel import OwnPanel, read_own_panel
 from longwave.pipelines.persisting import COMPLETE, JACKKNIFE, of_panel, two_years
 from scipy import stats
@@ -235,9 +236,8 @@ def _needed(n: int, reach: float, effective: float, effect: float) -> int:
 
 def _quality(own: OwnPanel, watch: pl.DataFrame) -> Json:
     """The earlier third of the adopters against the later third, by the first covariate."""
-    none: Json = dict.fromkeys(
-        ("covariate", "at_age", "early", "late", "difference", "interval", "clusters", "effective_clusters", "needed")
-    )
+    none: Json = dict.fromkeys(("covariate", "at_age", "early", "late", "difference", "interval", "clusters"))
+    none |= dict.fromkeys(("effective_clusters", "needed", "sampled"))
     none |= {"level": quality.LEVEL, "smallest": SMALLEST_DIFFERENCE}
     if not own.known:
         return none | {"reason": "no covariate from before the adoption to compare attention with"}
@@ -253,12 +253,8 @@ def _quality(own: OwnPanel, watch: pl.DataFrame) -> Json:
     if not early[0] < early[1] <= late[0] < late[1]:
         return none | {"covariate": own.known[0], "reason": "adoptions are too much of one time to be parted in thirds"}
     at_age, attention = _at_one_age(own.panel, frame, early, late)
-    if attention.height > MAX_ADOPTERS:
-        return none | {
-            "covariate": own.known[0],
-            "reason": f"over {MAX_ADOPTERS:,} adopters: pairs would not fit in memory",
-        }
-    found = quality.apart(attention, early, late)
+    kept = _pairs_in_memory(attention)
+    found = quality.apart(kept, early, late)
     if found.status != "measured":
         return none | {"covariate": own.known[0], "reason": found.status}
     n = found.early.n + found.late.n
@@ -273,6 +269,7 @@ def _quality(own: OwnPanel, watch: pl.DataFrame) -> Json:
         "clusters": found.clusters,
         "effective_clusters": _number(found.effective_clusters),
         "needed": needed,
+        "sampled": kept.height if kept.height < attention.height else None,
         "reason": None,
     }
 
@@ -295,6 +292,14 @@ def _at_one_age(
     age = int(both["age"].to_numpy().max())
     counted = aged.filter(pl.col("age") == age).select("adopter", "attention")
     return age, frame.drop("attention").join(counted, on="adopter").sort("adopter")
+
+
+def _pairs_in_memory(frame: pl.DataFrame) -> pl.DataFrame:
+    """All adopters, or as many as a large file's sample has, drawn by a hash of their names, where pairs do not fit in memory."""
+    if frame.height <= MAX_ADOPTERS:
+        return frame
+    drawn = [hashlib.blake2b(name.encode("utf-8")).hexdigest() for name in frame["adopter"].to_list()]
+    return frame[np.sort(np.argsort(np.array(drawn), kind="stable")[:SAMPLE])]
 
 
 def _cohort(found: quality.Cohort) -> Json:
@@ -329,6 +334,10 @@ def _warnings(own: OwnPanel, document: Json) -> list[str]:
     if gap["reason"] is None:
         effect = f"a difference of {SMALLEST_DIFFERENCE:g} between the cohorts"
         said += _low_power(gap, gap["early"]["n"] + gap["late"]["n"], gap["needed"], effect)
+    if gap["sampled"] is not None:
+        said.append(
+            f"attention is compared with {gap['covariate']} among {gap['sampled']:,} adopters drawn by a hash of their names"
+        )
     if gap["reason"] is None and gap["at_age"] is None:
         said.append("the cohorts were never counted at one age: their attention is compared at the end of the watch")
     if own.file.has("cluster") and primary["clusters"] < FEW_CLUSTERS:

@@ -66,9 +66,11 @@ def read_own_panel(path: Path) -> OwnPanel:
     _check_times(file, frame)
     covariates = _covariates(file, frame)
     adopters = _adopters(file, frame)
-    attention = frame.filter(pl.col("year") >= pl.col("adoption_year")).select(
-        "adopter", (pl.col("year") + 0.5).alias("at"), "attention"
-    )
+    counted = pl.col("year") >= pl.col("adoption_year")
+    if file.has("end_year"):
+        # A 0 after a dated end says what the end says, and is no reading (as in a file read out of core).
+        counted &= pl.col("end_year").is_null() | (pl.col("year") <= pl.col("end_year"))
+    attention = frame.filter(counted).select("adopter", (pl.col("year") + 0.5).alias("at"), "attention")
     panel = AdopterPanel(
         medium=file.name,
         unit="attention",

@@ -183,6 +183,21 @@ def test_more_adopters_than_pairs_fit_for_get_the_same_estimates_from_blocks(tmp
     assert not spill.exists()
 
 
+def test_where_pairs_do_not_fit_quality_is_of_a_sample_by_names(tmp_path, monkeypatch):
+    path = tmp_path / "p.csv"
+    path.write_text(simulated(300), encoding="utf-8")
+    monkeypatch.setattr("longwave.pipelines.persisting.N_BOOT", 10)
+    whole = answer(path, tmp_path / "spill")
+    monkeypatch.setattr("longwave.pipelines.authority_answer.MAX_ADOPTERS", 280)
+    monkeypatch.setattr("longwave.pipelines.authority_answer.SAMPLE", 250)
+    found = answer(path, tmp_path / "spill")
+    assert (whole["quality"]["sampled"], found["quality"]["sampled"], found["quality"]["reason"]) == (None, 250, None)
+    assert found["quality"]["early"]["n"] < whole["quality"]["early"]["n"]
+    assert found["quality"]["difference"] == pytest.approx(whole["quality"]["difference"], abs=0.15)
+    assert any("among 250 adopters drawn by a hash" in warning for warning in found["warnings"])
+    assert found["premium"] == whole["premium"]
+
+
 def test_parquet_is_read_out_of_core_and_modelled_by_a_sample(inside, tmp_path, monkeypatch):
     monkeypatch.setattr("longwave.pipelines.large_panel.SAMPLE", 150)
     pl.read_csv(simulated(300).encode(), infer_schema_length=None).write_parquet(tmp_path / "p.parquet")
@@ -237,6 +252,23 @@ def test_an_end_is_a_dated_end_and_a_gap_is_none(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(text(rows), encoding="utf-8")
     assert read_own_panel(path).panel.adopters["ended"].to_list() == [2015.0, None, None, None]
+
+
+def test_a_zero_after_a_dated_end_is_no_reading(ask):
+    """Many tables write 0 once someone has gone: the same answer as without those rows."""
+    lines = simulated(40).splitlines()
+    for line in range(1, len(lines)):
+        adopter, year, attention, *rest = lines[line].split(",")
+        if adopter == "a00007":
+            rest[1] = "2020"
+            lines[line] = ",".join([adopter, year, "0" if int(year) > 2020 else attention, *rest])
+    gone = [line for line in lines if not line.startswith(("a00007,2021", "a00007,2022", "a00007,2023"))]
+    assert len(gone) == len(lines) - 3
+    (result, zeros, _), (_, without, _) = ask("\n".join(lines)), ask("\n".join(gone))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert zeros["persistence"] == without["persistence"]
+    assert zeros["premium"] == without["premium"]
+    assert zeros["persistence"]["readings"][0]["dead"] == 1
 
 
 def changed(at, **cells):
