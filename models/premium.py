@@ -308,8 +308,10 @@ def matched(frame: pl.DataFrame, asked: Asked | None = None, *, caliper: float =
     Each adopter of the earlier half (before its field's median) is paired with the one of the later half whose log standing is
     nearest, no further than ``caliper`` standard deviations, with replacement. Over the pairs, Σ (gain of the earlier ·
     e^(−b · years between) − gain of the later) = 0, each gain divided by what all but the time of opening lets expect of
-    its adopter: what the pairing leaves unequal is adjusted for (Abadie & Imbens 2011). The error is the delete-one-cluster
-    jackknife: a pair goes with either of its clusters.
+    its adopter: what the pairing leaves unequal is adjusted for (Abadie & Imbens 2011). The sum is one over adopters, of whom one
+    of the later half counts as often as it is matched, and so is its error (Abadie & Imbens 2006): the delete-one-cluster
+    jackknife, an adopter with its own cluster alone. Summed by pair, a pair would be in both its clusters, and what is peculiar
+    to it counted twice.
     """
     asked = Asked() if asked is None else asked
     rows = sampled(frame, asked)
@@ -323,7 +325,7 @@ def matched(frame: pl.DataFrame, asked: Asked | None = None, *, caliper: float =
     opened = rows["opened"].to_numpy()
     codes = np.unique(rows["cluster"].to_numpy(), return_inverse=True)[1].astype(np.int64)
     relative = gain / _expected(rows, gain, codes)
-    found = _from_pairs(relative[early], relative[late], opened[late] - opened[early], codes[early], codes[late])
+    found = _from_pairs(relative, opened, codes, early, late)
     return replace(_stated(found, "absolute_growth", rows, asked), n=len(early))
 
 
@@ -358,22 +360,26 @@ def _expected(rows: pl.DataFrame, gain: FloatArray, codes: IntArray) -> FloatArr
     return np.exp(x[:, 1:] @ fit.theta[1:]) if fit.status == "solved" else np.ones(len(gain))
 
 
-def _from_pairs(first: FloatArray, second: FloatArray, years: FloatArray, one: IntArray, other: IntArray) -> RatioFit:
-    """Solve the pairs' equation; what leaving each cluster out would change, in one step."""
-    value = _root(first, second, years)
+def _from_pairs(relative: FloatArray, opened: FloatArray, codes: IntArray, early: IntArray, late: IntArray) -> RatioFit:
+    """Solve the pairs' equation; what leaving each cluster out would change, in one step.
+
+    Each adopter adds to the equation what its gain is over, or under, the mean of its side (the same on both, where it is solved)
+    as often as it is in a pair; half of a pair's slope is of either end.
+    """
+    years = opened[late] - opened[early]
+    value = _root(relative[early], relative[late], years)
     if not np.isfinite(value):
         return RatioFit(np.array([np.nan]), np.empty((0, 1)), np.empty(0), "the pairs' equation has no solution")
-    shrunk = first * np.exp(-value * years)
-    size = int(max(one.max(), other.max())) + 1
-    touching = [_of_clusters(part, one, other, size) for part in (shrunk - second, shrunk * years, np.ones(len(one)))]
-    score, slope, share = (part[touching[2] > 0] for part in touching)
-    return RatioFit(np.array([value]), (score / ((shrunk * years).sum() - slope))[:, None], share, "solved")
-
-
-def _of_clusters(values: FloatArray, one: IntArray, other: IntArray, size: int) -> FloatArray:
-    """Sums over the pairs with an end in each cluster (size,), a pair within one counted once."""
-    across = one != other
-    return np.asarray(np.bincount(one, values, size) + np.bincount(other[across], values[across], size))
+    shrunk = relative[early] * np.exp(-value * years)
+    centre, half = float(relative[late].mean()), shrunk * years / 2.0
+    one, other, size = codes[early], codes[late], int(codes.max()) + 1
+    times = np.bincount(early, minlength=len(codes)) + np.bincount(late, minlength=len(codes))
+    weight = np.bincount(codes, times.astype(np.float64) ** 2, size)
+    score = np.bincount(one, shrunk - centre, size) - np.bincount(other, relative[late] - centre, size)
+    slope = np.bincount(one, half, size) + np.bincount(other, half, size)
+    touched = weight > 0
+    change = score[touched] / (2.0 * half.sum() - slope[touched])
+    return RatioFit(np.array([value]), change[:, None], weight[touched], "solved")
 
 
 def _root(first: FloatArray, second: FloatArray, years: FloatArray) -> float:
