@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from longwave.models.persistence import persistence
+from longwave.models.persistence import persistence, share_interval
 from longwave.models.ranks import (
     authority,
     displacement,
@@ -274,3 +274,31 @@ def test_two_hundred_places_in_seconds():
     start = time.perf_counter()
     run(frame, n_boot=2000, n_perm=1999)
     assert time.perf_counter() - start < 6
+
+
+def test_survival_of_adopters_each_a_cluster_has_wilsons_interval():
+    kept, n = np.array([1] * 17 + [0] * 5), np.ones(22, dtype=np.int64)
+    low, high, method = share_interval(kept, n, 0.95)
+    assert (low, high) == pytest.approx(tuple(stats.binomtest(17, 22).proportion_ci(method="wilson")))
+    assert method == "Wilson"
+
+
+def test_survival_where_clusters_end_as_one_is_known_no_better_than_from_so_many_clusters():
+    """Twenty clusters of thirty, each wholly gone or wholly there, are worth twenty adopters."""
+    n = np.full(20, 30)
+    kept = np.where(np.arange(20) < 14, 30, 0)
+    found = share_interval(kept, n, 0.95)
+    assert found[:2] == pytest.approx(tuple(stats.binomtest(14, 20).proportion_ci(method="wilson")), abs=0.03)
+    plain = stats.binomtest(14 * 30, 600).proportion_ci(method="wilson")
+    assert found[1] - found[0] > 4 * (plain.high - plain.low)
+    assert found[2] == "Wilson, clusters counted (20)"
+    # One cluster of all but a few tells less than as many equal ones.
+    unequal = np.array([300, *[10] * 30])
+    uneven = share_interval((unequal * 7) // 10, unequal, 0.95)
+    even = share_interval(np.full(30, 14), np.full(30, 20), 0.95)
+    assert uneven[1] - uneven[0] > 1.5 * (even[1] - even[0])
+
+
+def test_where_all_survive_nothing_tells_clusters_apart():
+    low, high, _ = share_interval(np.full(5, 4), np.full(5, 4), 0.95)
+    assert (low, high) == pytest.approx(tuple(stats.binomtest(20, 20).proportion_ci(method="wilson")))
