@@ -8,9 +8,9 @@ how many adopters all but persistence is, null: of all), persistence (early, lat
 readings: measure, bound, estimate, interval, level, n, dead, censored, reason), premium (since, until, adopters, left_out,
 smallest, needed, outcomes by name, matched: each estimate, interval, level, unit, n, clusters, effective_clusters, reason),
 quality (covariate, at_age, early, late, difference, interval, level, clusters, effective_clusters, smallest, needed, sampled: of
-how many adopters where their pairs would not all fit in memory, reason), warnings. What could not be measured is null, with the
-reason. `needed`: how many such adopters tell an effect of the `smallest` size from none four times in five; null where nothing was
-measured.
+how many adopters where their pairs would not all fit in memory, reason), warnings. What could not be measured is null, with
+the reason. `needed`: how many such adopters tell an effect of the `smallest` size from none four times in five; null where
+nothing was measured.
 """
 
 from __future__ import annotations

@@ -71,6 +71,33 @@ def world(name, n, rng, *, hidden=0.0):
     )
 
 
+BENT = ("standing acts bent", "standing read with error", "heavy tails")
+UNSEEN = ("who gains little is not seen", "who gains little is not seen, the later above all")
+
+
+def astray(how, base, n, rng):
+    """A panel of the world ``base`` in which something that the premium takes for granted does not hold.
+
+    The logarithm of what is expected is not straight in the standing; the standing is read with an error (a third of what is
+    read); gains vary as Pareto's law of 1.5 has it, which has no variance; those that gain little for what they are known for have
+    no last reading, a quarter of all, whenever they opened or mostly if they opened late.
+    """
+    frame = world(base, n, rng)
+    standing, gain = frame["known_standing"].to_numpy(), (frame["last"] - frame["first"]).to_numpy()
+    if how == "standing acts bent":
+        factor = np.exp(0.3 * (standing**2 - 1.0))
+        return frame.with_columns(pl.col("first", "last") * factor)
+    if how == "standing read with error":
+        return frame.with_columns(known_standing=pl.Series(standing + np.sqrt(0.5) * rng.standard_normal(n)))
+    if how == "heavy tails":
+        # 1 + Pareto's draw has a mean of 3.
+        return frame.with_columns(last=pl.Series(frame["first"].to_numpy() + gain * (1.0 + rng.pareto(1.5, n)) / 3.0))
+    lag = np.argsort(np.argsort(gain / np.exp(0.6 * standing))) / n
+    late = np.argsort(np.argsort(frame["opened"].to_numpy())) / n
+    missing = (1.0 - lag) ** 3 if how == UNSEEN[0] else 2.0 * late * (1.0 - lag) ** 3
+    return frame.filter(pl.Series(rng.random(n) >= missing))
+
+
 def cohorts(early, late, n, rng):
     """Adopters of 2011–13 and 2016–18 whose attention goes with their standing as a correlation of ``early`` and ``late`` says.
 
