@@ -398,8 +398,8 @@ def share_interval(
     turn shows over that of independent adopters; and by (t(clusters − 1) / t(n − 1))², the clusters an effective number (Σ n)²
     over Σ n² (Carter, Schnepel & Steigerwald 2017, of adopters that are not alike; the smaller number of Imbens & Kolesár 2016
     goes with errors that are not the jackknife's, and made intervals too wide here). Of adopters that are each a cluster it is
-    Wilson's own. Where all survive or none does, nothing shows how much adopters of a cluster are alike, and the interval is as of
-    independent ones.
+    Wilson's own. Where all survive or none does, nothing shows how much adopters of a cluster are alike, and the interval is as
+    of independent ones.
 
     Args:
         kept: (G,), survivors by cluster.

@@ -374,7 +374,7 @@ def _from_pairs(relative: FloatArray, opened: FloatArray, codes: IntArray, early
     centre, half = float(relative[late].mean()), shrunk * years / 2.0
     one, other, size = codes[early], codes[late], int(codes.max()) + 1
     times = np.bincount(early, minlength=len(codes)) + np.bincount(late, minlength=len(codes))
-    weight = np.bincount(codes, times.astype(np.float64) ** 2, size)
+    weight = np.asarray(np.bincount(codes, times.astype(np.float64) ** 2, size), dtype=np.float64)
     score = np.bincount(one, shrunk - centre, size) - np.bincount(other, relative[late] - centre, size)
     slope = np.bincount(one, half, size) + np.bincount(other, half, size)
     touched = weight > 0

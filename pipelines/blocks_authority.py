@@ -38,6 +38,13 @@ _WORLDS = {
     "measurement noise only": "errors of reading only",
     "quality confounding, not measured": "better ones came earlier, in ways not measured",
 }
+_ASTRAY = {
+    "standing acts bent": "attention does not follow standing in one proportion",
+    "standing read with error": "a third of what is read as standing is error",
+    "heavy tails": "a few gain more than any average foretells",
+    "who gains little is not seen": "a quarter, those who gained least, are not seen again",
+    "who gains little is not seen, the later above all": "those are mostly late openers",
+}
 _NEVER_CAUSAL = (
     "None of this is causal: who opens an account early differs in more than standing, size and field, and what nothing held "
     "measures would look like a premium."
@@ -244,6 +251,7 @@ def _worlds(worlds: pl.DataFrame) -> FigureBlock | None:
             f"95{_PERCENT} interval of yearly new followers held the truth in {palette.span(100 * min(held), 100 * max(held))}"
             f"{_PERCENT} of them. The last is a limit and no success: where quality that nothing measures makes journals come "
             f"earlier, {palette.two_figures(hidden[0]) if hidden else 'some'}{_PERCENT} are shown and none are there."
+            f"{_astray(worlds)}"
         ),
         source_ids=[],
         unit="% per year of earlier opening",
@@ -251,6 +259,21 @@ def _worlds(worlds: pl.DataFrame) -> FigureBlock | None:
         claims=("C4",),
         page=PAGE,
     )
+
+
+def _astray(worlds: pl.DataFrame) -> str:
+    """How far the premium goes astray, and how often its interval holds, where what it takes for granted does not hold."""
+    told = []
+    for world, words in _ASTRAY.items():
+        name = f"{world} (quality confounding)"
+        found = _bounds(worlds, "absolute_growth", name)
+        held = worlds.filter(pl.col("measure") == "coverage/absolute_growth", pl.col("mode") == name)["estimate"]
+        if found is not None and len(held):
+            share = palette.two_figures(100.0 * held[0])
+            told.append(f"{palette.two_figures(found[0])}{_PERCENT} where {words} (the interval holds in {share}{_PERCENT})")
+    if not told:
+        return ""
+    return f" Nor is the model right of every world. With no premium in truth it shows on average {'; '.join(told)}."
 
 
 def _cohorts(findings: pl.DataFrame) -> FigureBlock | None:

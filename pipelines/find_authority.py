@@ -201,7 +201,7 @@ def _add_worlds(rows: Rows, worlds: Record | None) -> None:
     """What each analysis says on average in each simulated world, with the span that 95 of 100 panels fall into."""
     if worlds is None:
         return
-    for row in worlds.tables["worlds"].iter_rows(named=True):
+    for row in pl.concat(worlds.tables.values(), how="vertical_relaxed").iter_rows(named=True):
         unit = "points a year per year earlier" if row["analysis"] == "growth_rate" else "% per year earlier"
         reach = 1.96 * row["spread"]
         bounds = {"estimate": row["mean"], "lo": row["mean"] - reach, "hi": row["mean"] + reach, "level": LEVEL}

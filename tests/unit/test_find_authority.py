@@ -58,7 +58,14 @@ def record():
     ]
     columns = ["world", "analysis", "truth", "mean", "bias", "monte_carlo_error", "spread", "coverage"]
     columns += ["beyond_0", "solved", "replicates"]
-    return Record(RECORD, {}, {"worlds": pl.DataFrame(rows, schema=columns, orient="row")}, "digest")
+    astray = [
+        (f"{how} ({base})", "absolute_growth", 0.0, 4.9, 4.9, 0.1, 3.0, 0.57, 0.4, 1.0, 2000)
+        for how in (*STUDY["BENT"], *STUDY["UNSEEN"])
+        for base in ("quality confounding", "true premium")
+    ]
+    named = {"worlds": rows, "astray": astray}
+    frames = {name: pl.DataFrame(part, schema=columns, orient="row") for name, part in named.items()}
+    return Record(RECORD, {}, frames, "digest")
 
 
 def tables(rows):
@@ -232,6 +239,12 @@ def test_the_worlds_stand_beside_their_truth_and_the_limit_is_said():
     assert "and one of 2.1\u202f% in what is gained each year" in title(biased)
     assert worlds.frame["truth"].to_list() == [0.0] * 12
     assert "a limit and no success" in worlds.note
+    told = "4.9\u202f% where a third of what is read as standing is error (the interval holds in 57\u202f%)"
+    assert told in worlds.note
+    assert worlds.note.count("the interval holds in") == len(STUDY["BENT"] + STUDY["UNSEEN"])
+    wrong = pl.col("mode").str.contains("(", literal=True)
+    held = authority_blocks(found()[0].filter(~wrong), found()[1])
+    assert "Nor is the model" not in next(block.note for block in held if block.id == "premium-worlds")
     without = [block.id for block in authority_blocks(found()[0].filter(pl.col("subject") != WORLDS), found()[1])]
     assert "premium-worlds" not in without
 
