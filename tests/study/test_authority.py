@@ -89,7 +89,9 @@ def recorded(table, settings, found):
     ]
     held = records("authority-worlds", folder)
     tables = dict(held[0].tables) if held else {}
-    write_record(Record("authority-worlds", settings | {"commit": COMMIT}, tables | {table: pl.DataFrame(rows)}), folder)
+    write_record(
+        Record("authority-worlds", settings | {"commit": COMMIT}, tables | {table: pl.DataFrame(rows)}), folder
+    )
 
 
 def test_the_premium_is_what_it_is_and_exposure_fakes_none():
