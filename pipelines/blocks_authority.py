@@ -270,7 +270,9 @@ def _astray(worlds: pl.DataFrame) -> str:
         held = worlds.filter(pl.col("measure") == "coverage/absolute_growth", pl.col("mode") == name)["estimate"]
         if found is not None and len(held):
             share = palette.two_figures(100.0 * held[0])
-            told.append(f"{palette.two_figures(found[0])}{_PERCENT} where {words} (the interval holds in {share}{_PERCENT})")
+            told.append(
+                f"{palette.two_figures(found[0])}{_PERCENT} where {words} (the interval holds in {share}{_PERCENT})"
+            )
     if not told:
         return ""
     return f" Nor is the model right of every world. With no premium in truth it shows on average {'; '.join(told)}."
