@@ -1,5 +1,6 @@
 """Panels that do not fit in memory: answers as pair by pair, intervals as from the influence of pairs, every refusal."""
 
+import json
 import os
 import runpy
 import warnings
@@ -145,6 +146,15 @@ def test_intervals_hold_where_clusters_are_as_unequal_as_publishers():
     assert error.shape == (14,)
     # Of sixty panels the spread is known to a tenth; the interval of independent adopters would be half as wide for survival.
     assert (np.abs(np.log(error / estimate.std(axis=0, ddof=1))) < 0.3).all()
+
+
+def test_the_readme_says_of_intervals_what_the_study_found(root):
+    study = json.loads((root / "tests" / "study" / "results" / "large_ranks.json").read_text(encoding="utf-8"))
+    held = [100 * row["coverage"] for world in study["worlds"].values() for row in world.values()]
+    assert study["replicates"] >= 2000
+    assert len(held) == 6 * 14
+    told = f"in {min(held):.1f} to {max(held):.1f} % of {study['replicates']:,} simulated panels of each of six kinds"
+    assert told in " ".join((root / "README.md").read_text(encoding="utf-8").split())
 
 
 def test_few_clusters_leave_the_interval_to_adopters(tmp_path):
