@@ -42,7 +42,7 @@ _ASTRAY = {
     "standing acts bent": "attention does not follow standing in one proportion",
     "standing read with error": "a third of what is read as standing is error",
     "heavy tails": "a few gain more than any average foretells",
-    "who gains little is not seen": "a quarter, those who gained least, are not seen again",
+    "who gains little is not seen": "about a quarter, those who gained least, are not seen again",
     "who gains little is not seen, the later above all": "those are mostly late openers",
 }
 _NEVER_CAUSAL = (

@@ -80,7 +80,7 @@ def astray(how, base, n, rng):
 
     The logarithm of what is expected is not straight in the standing; the standing is read with an error (a third of what is
     read); gains vary as Pareto's law of 1.5 has it, which has no variance; those that gain little for what they are known for
-    have no last reading, a quarter of all, whenever they opened or mostly if they opened late.
+    have no last reading, about a quarter of all, whenever they opened or mostly if they opened late.
     """
     frame = world(base, n, rng)
     standing, gain = frame["known_standing"].to_numpy(), (frame["last"] - frame["first"]).to_numpy()

@@ -2,7 +2,8 @@
 
 Asked: 95 % intervals hold in 93 to 97 % of replicates; at ρ = 0.1, the margin, equivalence is declared in no more than 5 ± 1 %
 and, where the sample could show it, in no fewer; the inner interval ends below the margin in 5 ± 1 %. Each with three
-standard errors of the simulation. Writes `results/presence_coverage.json`; figures are quoted from that file only.
+standard errors of the simulation; the world that came nearest to the edge (0.0365 of 2,000) was drawn again, 8,000 times, so
+that three standard errors are 0.007. Writes `results/presence_coverage.json`; figures are quoted from that file only.
 
 Where fields matter, they stay what they are while adopters are drawn: the interval speaks of these fields.
 """
@@ -23,6 +24,9 @@ REPLICATES = 2_000
 N_BOOT = 199
 SEED = 20261126
 RESULT = Path(__file__).parent / "results" / "presence_coverage.json"
+
+AGAIN = "clusters as publishers, n = 300, at the margin"
+BATCHES, IN_A_BATCH = 16, 500
 
 # n, ρ before ties, clusters, ties
 WORLDS = {
@@ -131,6 +135,13 @@ def of_a_common_cause(n, replicates, rng, n_boot=N_BOOT):
     return {"n": n} | {name: round(float(value), 4) for name, value in shown.items()}
 
 
+def drawn_again(name):
+    """A world in many more replicates, in batches that may be drawn apart."""
+    batches = [summary(*WORLDS[name], IN_A_BATCH, np.random.default_rng([SEED, 300 + at])) for at in range(BATCHES)]
+    means = {key: round(float(np.mean([batch[key] for batch in batches])), 4) for key in batches[0]}
+    return {"world": name, "replicates": BATCHES * IN_A_BATCH} | means
+
+
 @pytest.fixture(scope="module")
 def found():
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
@@ -146,6 +157,7 @@ def found():
         "worlds": made,
         "fields": of_fields(1000, REPLICATES, rng),
         "common_cause": of_a_common_cause(1000, REPLICATES, rng),
+        "again": drawn_again(AGAIN),
     }
     RESULT.write_text(json.dumps(whole, indent=2) + "\n")
     print(json.dumps(whole, indent=2))
@@ -165,6 +177,12 @@ def test_equivalence_is_declared_at_the_margin_no_more_often_than_stated(found, 
     row = found["worlds"][name]
     assert abs(row["inner_below_the_margin"] - 0.05) < 0.01 + ERROR
     assert row["said_none"] < 0.06 + ERROR
+
+
+def test_what_came_nearest_to_the_edge_is_within_it_when_drawn_again(found):
+    row = found["again"]
+    assert abs(row["inner_below_the_margin"] - 0.05) < 0.01
+    assert 0.93 <= row["coverage_95"] <= 0.97
 
 
 def test_what_fields_change_is_covered(found):
