@@ -31,7 +31,7 @@ def test_it_publishes_beside_the_site_and_leaves_that_alone(asof_home, full_home
     # Nor are the figures that rest on what journals stood for: it is held from a later day on.
     gone = {name for name in now - files if not name.split("/")[-1].startswith(("backtest-", "held-aside-"))}
     # And sources that had not spoken have no values, nor media that had few series a file of their own.
-    gone = {name for name in gone if not name.startswith(("data/latest/", "compare/", "hindsight/"))}
+    gone = {name for name in gone if not name.startswith(("data/latest/", "compare/", "hindsight/", "vintages/"))}
     on_standing = ("attention-and-standing", "followers-and-standing", "premium-", "presence-correlations")
     assert {name for name in gone if not name.split("/")[-1].startswith(on_standing)} == set()
     assert {name.split("/")[0] for name in now - files} <= {"compare", "data", "hindsight", "pictures"}
