@@ -31,6 +31,14 @@ def beyond_one_machine() -> list[str]:
     return [*of_panels(held["scale-panels"]), *of_fits(held["scale-engines"]), _CHANGES]
 
 
+def _span(hours: float) -> str:
+    """A time in hours, or where that is under two in minutes."""
+    if hours >= 2:
+        return f"{hours:.1f} hours"
+    minutes = max(1, round(60 * hours))
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
 def of_panels(measured: Mapping[str, Any]) -> list[str]:
     """What ranks of all accounts cost.
 
@@ -51,10 +59,11 @@ def of_panels(measured: Mapping[str, Any]) -> list[str]:
     )
     would = (
         f"A thousand million accounts over {YEARS} years are {grows:.0f} times as many rows, and ranks among them "
-        f"{deeper:.2f} times as deep: about {hours:.1f} hours of one processor and {octets / 1e12:.2f} TB of Parquet. On "
-        f"{PROCESSORS} processors that is {hours / PROCESSORS * 60:.0f} minutes of arithmetic, if more of them gain as two do. "
-        f"Reading at {READ_A_SECOND / 1e6:.0f} MB a second takes {reading:.1f} hours on one machine, {reading / 8:.1f} on "
-        "eight. Memory stays what it was on each: blocks of ranks are of a fixed size."
+        f"{deeper:.2f} times as deep: about {_span(hours)} of one processor and {octets / 1e9:.0f} GB of Parquet; names and "
+        "figures of real accounts weigh more than these made ones. On "
+        f"{PROCESSORS} processors that is {_span(hours / PROCESSORS)} of arithmetic, if more of them gain as two do. "
+        f"Reading at {READ_A_SECOND / 1e6:.0f} MB a second takes {_span(reading)} on one machine. Memory stays what "
+        "it was on each: blocks of ranks are of a fixed size."
     )
     return [took, would]
 
@@ -71,7 +80,7 @@ def of_fits(measured: Mapping[str, Any]) -> list[str]:
     # Without workers a fit takes two threads.
     hours = measured["serial_seconds"] * FITS / measured["fits"] * 2 / 3600
     gain = measured["one_worker_seconds"] / measured["two_workers_seconds"]
-    scheduling = blocks * measured["milliseconds_a_block"] / 60_000
+    scheduling = blocks * measured["milliseconds_a_block"] / 3_600_000
     answers = measured["bytes_a_fit"] * FITS / 1e9
     took = (
         f"{integer(measured['fits'])} fits of Richards curves to 30 yearly figures took {measured['serial_seconds']:.1f} "
@@ -80,9 +89,9 @@ def of_fits(measured: Mapping[str, Any]) -> list[str]:
         f"(load of the machine {measured['load']:.1f}, code {measured['commit'][:12]})."
     )
     would = (
-        f"A hundred million fits are {hours:.1f} hours of one processor at most, {hours * 60 / PROCESSORS:.0f} minutes on "
-        f"{PROCESSORS}. In blocks of {integer(measured['block'])} the {integer(blocks)} blocks cost {scheduling:.0f} minutes "
-        f"of the scheduler's own time, so blocks should grow before machines do; and {answers:.0f} GB of answers cannot come "
+        f"A hundred million fits are {_span(hours)} of one processor at most, {_span(hours / PROCESSORS)} on {PROCESSORS}. In "
+        f"blocks of {integer(measured['block'])} the {integer(blocks)} blocks cost {_span(scheduling)} of the "
+        f"scheduler's own time, so blocks should grow before machines do; and {answers:.0f} GB of answers cannot come "
         "back to one process: each block has to write its own Parquet file, and only its digest returns."
     )
     return [took, would]

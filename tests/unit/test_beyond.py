@@ -31,16 +31,16 @@ def test_ranks_grow_with_rows_and_with_the_depth_of_sorting():
     assert "code 0123456789ab" in took
     # 2e10 rows are 200 times as many; log2(1e9) / log2(2e7) = 1.233; 90 s * 200 * 1.233 = 6.2 h.
     assert "200 times as many rows" in would
-    assert "1.23 times as deep: about 6.2 hours of one processor and 0.10 TB of Parquet" in would
+    assert "1.23 times as deep: about 6.2 hours of one processor and 100 GB of Parquet" in would
     assert "On 32 processors that is 12 minutes" in would
-    assert "takes 0.1 hours on one machine" in would
+    assert "takes 8 minutes on one machine" in would
 
 
 def test_fits_grow_with_their_number():
     took, would = beyond.of_fits(ENGINES)
     assert "2.0 times as fast" in took
     # 1.8 s of two threads for 1e5 is 1 h for 1e8; 20,000 blocks at 15 ms are 5 minutes; 250 bytes each are 25 GB.
-    assert "are 1.0 hours of one processor at most, 2 minutes on 32" in would
+    assert "are 60 minutes of one processor at most, 2 minutes on 32" in would
     assert "cost 5 minutes of the scheduler's own time" in would
     assert "25 GB of answers" in would
 
