@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 from longwave.pipelines.sources._table import is_page, refused, utf_8
-from lxml import html
+from lxml import etree, html
 
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 # No publisher's table spans so much; a page that says 65,535 would fill the memory.
@@ -48,7 +48,10 @@ def tables(name: str, data: bytes, title_class: str = "") -> list[HtmlTable]:
     if b"</html" not in data.lower():
         raise refused(name, "whole page", "a page that ends with </html>", "a page cut short")
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
-    root: Any = html.document_fromstring(data, parser=parser)
+    try:
+        root: Any = html.document_fromstring(data, parser=parser)
+    except etree.ParserError:
+        raise refused(name, "text", "an HTML page", "a page without an element") from None
     return list(_walk(root, title_class))
 
 

@@ -4,6 +4,7 @@ A plan is a list of (way, number): each way takes what it draws from a generator
 all there is to say of a garbled answer and shrinks to the one way that matters. Loaded by path: this folder is no package.
 """
 
+import copy
 import gzip
 import importlib.util
 import json
@@ -214,9 +215,9 @@ def _bend(rng, container, key, removable):
     elif way == 3 and isinstance(old, list) and old:
         container[key] = [*old, *old[: rng.randrange(1, len(old) + 1)]]
     elif way == 4 and isinstance(container, dict):
-        container[rng.choice(["", "value", "date", "x" * 300])] = old
+        container[rng.choice(["", "value", "date", "x" * 300])] = copy.deepcopy(old)
     else:
-        container[key] = rng.choice(_PLAIN)
+        container[key] = copy.deepcopy(rng.choice(_PLAIN))
 
 
 def _json(rng, text):

@@ -88,3 +88,10 @@ def test_a_json_value_that_nothing_can_hold_is_refused(value):
     (old, *_) = re.findall(rb'"value": *[0-9.]+', case.parts["data"])
     parts = case.parts | {"data": case.parts["data"].replace(old, b'"value": ' + value.encode(), 1)}
     assert garbled.outcome(case, parts)[0] == "refused: JSON"
+
+
+@pytest.mark.parametrize("source", ["pew_platforms", "wikipedia_youtube"])
+def test_a_page_that_is_one_comment_is_refused(source):
+    case = CASES[f"{source} live"]
+    parts = case.parts | {"data": b"<!doctype html><!-- <html></html> -->"}
+    assert garbled.outcome(case, parts)[0] == "refused: text"
