@@ -75,12 +75,10 @@
   function load(file) {
     if (wanted[file]) { return; }
     wanted[file] = true;
-    var script = made("script", { src: "compare/" + file + ".js" });
-    script.onerror = function () {
+    window.longwave.load("compare/" + file + ".js", null, function () {
       wanted[file] = false;
       $("told").textContent = "The values of " + file + " could not be read: the file compare/" + file + ".js is missing.";
-    };
-    document.head.appendChild(script);
+    });
   }
 
   function fold(text) {
@@ -100,12 +98,8 @@
   function chosen(name) { return $("picker").elements[name].value; }
 
   function restore() {
-    var asked = {};
-    window.location.hash.slice(1).split("&").forEach(function (part) {
-      var at = part.indexOf("=");
-      if (at > 0) { asked[part.slice(0, at)] = part.slice(at + 1); }
-    });
-    var ids = "s" in asked ? asked.s.split(",").map(decoded) : index.first;
+    var asked = window.longwave.asked();
+    var ids = "s" in asked ? asked.s.split(",").map(window.longwave.decoded) : index.first;
     var known = ids.filter(function (id, i) { return places[id] && ids.indexOf(id) === i; });
     picked = known.slice(0, MOST);
     var lost = ids.filter(function (id) { return id && !places[id]; }).length;
@@ -116,17 +110,12 @@
     if (lost) { $("told").textContent = lost + " of the series in this address are not held. " + $("told").textContent; }
   }
 
-  function decoded(text) {
-    try { return decodeURIComponent(text); } catch (error) { return text; }
-  }
-
   function set(name, value) {
     Array.prototype.forEach.call($("picker").elements[name], function (radio) { radio.checked = radio.value === value; });
   }
 
   function remember() {
-    var hash = "#s=" + picked.map(encodeURIComponent).join(",") + "&x=" + chosen("axis") + "&v=" + chosen("form");
-    try { window.history.replaceState(null, "", hash); } catch (error) { window.location.replace(hash); }
+    window.longwave.remember("s=" + picked.map(encodeURIComponent).join(",") + "&x=" + chosen("axis") + "&v=" + chosen("form"));
   }
 
   /* --- finding */

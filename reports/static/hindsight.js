@@ -122,9 +122,7 @@
     whence.textContent = "Unit: " + current.unit + ". Source: ";
     subtitle.textContent = current.label + "; cut at the end of " + own.cut + since(own.cut);
     if (remember) {
-      try {
-        window.history.replaceState(null, "", "#cut=" + own.cut + "&place=" + encodeURIComponent(place.value));
-      } catch (error) { /* a browser that lets no page from disk change its address: the view still changes */ }
+      shared.remember("cut=" + own.cut + "&place=" + encodeURIComponent(place.value));
     }
     draw();
   }
@@ -140,23 +138,18 @@
   function pick(remember) {
     var key = place.value;
     if (series[key]) { show(remember); return; }
-    var script = document.createElement("script");
-    script.src = place.options[place.selectedIndex].getAttribute("data-file");
-    script.onload = function () { if (series[key] && place.value === key) { show(remember); } };
-    script.onerror = function () { said.textContent = "The figures of " + place.options[place.selectedIndex].text + " could not be loaded."; };
-    document.head.appendChild(script);
+    var chosen = place.options[place.selectedIndex];
+    shared.load(chosen.getAttribute("data-file"), function () {
+      if (series[key] && place.value === key) { show(remember); }
+    }, function () { said.textContent = "The figures of " + chosen.text + " could not be loaded."; });
   }
 
   /* What the address asks for: whether it asked. */
   function restore() {
-    var asked = {};
-    window.location.hash.slice(1).split("&").forEach(function (part) {
-      var at = part.indexOf("=");
-      if (at > 0) { try { asked[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1)); } catch (error) { /* no name of ours */ } }
-    });
+    var asked = shared.asked();
     if (!/^\d{4}$/.test(asked.cut || "")) { return false; }
     cut = Number(asked.cut);
-    Array.prototype.forEach.call(place.options, function (option) { if (option.value === asked.place) { place.value = option.value; } });
+    Array.prototype.forEach.call(place.options, function (option) { if (option.value === shared.decoded(asked.place)) { place.value = option.value; } });
     return true;
   }
 

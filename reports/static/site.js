@@ -11,6 +11,34 @@
   var shared = window.longwave = window.longwave || {};
   shared.change = shared.change || {};
 
+  /* What the address says of the view, by name, as text and as it stands there: "#a=b&c=d". */
+  shared.asked = function () {
+    var found = {};
+    window.location.hash.slice(1).split("&").forEach(function (part) {
+      var at = part.indexOf("=");
+      if (at > 0) { found[part.slice(0, at)] = part.slice(at + 1); }
+    });
+    return found;
+  };
+
+  shared.decoded = function (text) {
+    try { return decodeURIComponent(text); } catch (error) { return text; }
+  };
+
+  /* Puts a view into the address. A browser that lets no page from disk change its address keeps the old one. */
+  shared.remember = function (view) {
+    try { window.history.replaceState(null, "", "#" + view); } catch (error) { /* the view still changes */ }
+  };
+
+  /* Loads a classic script that hands over values; from disk, too, where nothing can be fetched. */
+  shared.load = function (file, arrived, failed) {
+    var script = document.createElement("script");
+    script.src = file;
+    script.onload = arrived;
+    script.onerror = failed;
+    document.head.appendChild(script);
+  };
+
   function variable(name) {
     return window.getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }

@@ -113,10 +113,7 @@
   }
 
   function remember() {
-    var hash = "#of=" + encodeURIComponent(source.value) + "&series=" + encodeURIComponent(picker.value) + "&vintage=" + chosen().vintage;
-    try {
-      window.history.replaceState(null, "", hash);
-    } catch (error) { /* a browser that lets no page from disk change its address: the view still changes */ }
+    shared.remember("of=" + encodeURIComponent(source.value) + "&series=" + encodeURIComponent(picker.value) + "&vintage=" + chosen().vintage);
   }
 
   function tell(remembered) {
@@ -162,23 +159,18 @@
   function pick(remembered) {
     var key = source.value;
     if (held[key]) { listed(); show(remembered); return; }
-    var script = document.createElement("script");
-    script.src = source.options[source.selectedIndex].getAttribute("data-file");
-    script.onload = function () { if (held[key] && source.value === key) { listed(); show(remembered); } };
-    script.onerror = function () { said.textContent = "The figures of " + source.options[source.selectedIndex].text + " could not be loaded."; };
-    document.head.appendChild(script);
+    var chosen = source.options[source.selectedIndex];
+    shared.load(chosen.getAttribute("data-file"), function () {
+      if (held[key] && source.value === key) { listed(); show(remembered); }
+    }, function () { said.textContent = "The figures of " + chosen.text + " could not be loaded."; });
   }
 
   /* What the address asks for: whether it asked. */
   function restore() {
-    var found = {};
-    window.location.hash.slice(1).split("&").forEach(function (part) {
-      var at = part.indexOf("=");
-      if (at > 0) { try { found[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1)); } catch (error) { /* no name of ours */ } }
-    });
+    var found = shared.asked();
     if (!found.of) { return false; }
-    asked = { series: found.series, vintage: /^\d{4}-\d{2}-\d{2}$/.test(found.vintage || "") ? found.vintage : "" };
-    Array.prototype.forEach.call(source.options, function (option) { if (option.value === found.of) { source.value = option.value; } });
+    asked = { series: shared.decoded(found.series || ""), vintage: /^\d{4}-\d{2}-\d{2}$/.test(found.vintage || "") ? found.vintage : "" };
+    Array.prototype.forEach.call(source.options, function (option) { if (option.value === shared.decoded(found.of)) { source.value = option.value; } });
     return true;
   }
 
