@@ -74,7 +74,8 @@ def _closure(modules: tuple[str, ...]) -> dict[str, bytes]:
             continue
         found[name] = Path(spec.origin).read_bytes()
         queue += _imports(found[name])
-        queue.append(name.rpartition(".")[0])
+        # A reader's module need stand in no package.
+        queue += [package] if (package := name.rpartition(".")[0]) else []
     return found
 
 

@@ -2,25 +2,15 @@
 
 import csv
 import dataclasses
-import importlib.util
 from pathlib import Path
 from xml.etree import ElementTree
 
+import fake_site
 import pytest
+import watched
 from longwave.reports.site import publish
 
 pytestmark = pytest.mark.browser
-
-
-def loaded(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fake_site = loaded(Path(__file__).parents[1] / "unit" / "fake_site.py")
-watched = loaded(Path(__file__).with_name("watched.py"))
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,17 @@
 """`longwave ui` in a real browser: the graph, what an asset's page tells, its link to the site, and a run started there."""
 
-import importlib.util
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
+import watched
 
 pytestmark = pytest.mark.browser
 
-_spec = importlib.util.spec_from_file_location("watched", Path(__file__).with_name("watched.py"))
-watched = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(watched)
 
 PATIENCE = 180
 JOB = "/locations/longwave.pipelines.definitions/jobs/publish/playground"

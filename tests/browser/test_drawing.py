@@ -1,24 +1,15 @@
 """In which order a page draws its figures, in a real browser: those that a reader sees first, and in the end all."""
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
+import fake_site
 import pytest
+import watched
 from longwave.reports.site import publish
 
 pytestmark = pytest.mark.browser
 
 
-def loaded(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fake_site = loaded(Path(__file__).parents[1] / "unit" / "fake_site.py")
-watched = loaded(Path(__file__).with_name("watched.py"))
 IDS = [f"fig-{block.id}" for block in fake_site.figures()]
 # Notes each figure as it is drawn.
 NOTED = """window.order = [];

@@ -4,17 +4,13 @@ Pages of one template are one kind (`source-….html`). All are opened narrow an
 dark in place, which costs less than opening it anew.
 """
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+import watched
 
 pytestmark = pytest.mark.browser
 
-_spec = importlib.util.spec_from_file_location("watched", Path(__file__).with_name("watched.py"))
-watched = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(watched)
 
 WIDTHS = (390, 1024, 1600)
 # Folded parts of a longer page are not all laid open: they are one loop of the template, and take seconds each time.

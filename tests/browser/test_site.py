@@ -1,26 +1,18 @@
 """What the site does in a real browser, on invented content: figures, colours, keys, print, and pages without JavaScript."""
 
-import importlib.util
 import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import fake_site
 import pytest
+import watched
 from longwave.reports.places import claim_page, series_anchor, source_page
 from longwave.reports.site import PAGES, publish
 
 pytestmark = pytest.mark.browser
 
 
-def loaded(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fake_site = loaded(Path(__file__).parents[1] / "unit" / "fake_site.py")
-watched = loaded(Path(__file__).with_name("watched.py"))
 COUNTS, OVERFLOW, UNFOLD, Watched = watched.COUNTS, watched.OVERFLOW, watched.UNFOLD, watched.Watched
 EVERY = (
     *PAGES,

@@ -1,24 +1,14 @@
 """The slider over vintages in a real browser, on invented content: by keyboard, by the address, at both widths."""
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
+import fake_site
 import pytest
+import watched
 from longwave.reports.site import publish
 
 pytestmark = pytest.mark.browser
 
-
-def loaded(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fake_site = loaded(Path(__file__).parents[1] / "unit" / "fake_site.py")
-watched = loaded(Path(__file__).with_name("watched.py"))
 
 # What each trace is drawn from: the vintage chosen, and the newest.
 DRAWN = """() => Object.fromEntries(document.querySelector('#figure-said-when .plot').data.map(

@@ -1,7 +1,4 @@
-"""A source made for the tests of capture, its table, and a home that asks it on days of the test's choosing.
-
-Loaded by path: this folder is no package.
-"""
+"""A source made for the tests of capture, its table, and a home that asks it on days of the test's choosing."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,17 +1,16 @@
 """A year of schedules with the clock set forward tick by tick: sources grow, fail, vanish, are refused and come back.
 
 What must come of each tick is worked out here by plain bookkeeping, from the script alone: outcome of each source, what the
-archive grows by, which alerts begin and end on which day, and of which sources what follows is found anew. Loaded by path.
+archive grows by, which alerts begin and end on which day, and of which sources what follows is found anew.
 """
 
 import gzip
-import importlib.util
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
+import test_twice as twice
 from longwave.pipelines.alerts import after_run, read_state
 from longwave.pipelines.automation import touched_by
 from longwave.pipelines.ledger import Record
@@ -19,9 +18,6 @@ from longwave.pipelines.sources import SOURCES
 from longwave.warehouse import answers as index
 from longwave.warehouse.store import Warehouse, reader
 
-_spec = importlib.util.spec_from_file_location("twice", Path(__file__).with_name("test_twice.py"))
-twice = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(twice)
 made = twice.made
 
 FIRST = date(2027, 1, 1)

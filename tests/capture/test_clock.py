@@ -1,19 +1,15 @@
 """Clocks that go wrong: set back, on a leap day, in another time zone, over the turn of a year. Vintages stay in order."""
 
-import importlib.util
 import os
 import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, repeat
-from pathlib import Path
 
+import made_world as made
 import pytest
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.store import reader
 
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 GOOD, table = made.GOOD, made.table
 
 

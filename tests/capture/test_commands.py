@@ -1,6 +1,5 @@
 """`longwave refresh`, `sources --probe`, `verify`, `export`, `import` against a loopback mirror."""
 
-import importlib.util
 import json
 import shutil
 import signal
@@ -11,13 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import made_world as made
 import pytest
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.archive import Archive
-
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 EXCERPTS = Path(__file__).parents[1] / "readers" / "excerpts"
 HCCTA = (EXCERPTS / "hccta.txt").read_bytes()

@@ -1,15 +1,9 @@
 """Names that mean something to a terminal, a shell, SQL, a template or a file system are text; some are refused by name."""
 
-import importlib.util
-from pathlib import Path
-
+import made_world as made
 import pytest
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.store import reader
-
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 STEERING = {
     "a terminal's escape": "\x1b[31mred\x1b[2J",

@@ -1,6 +1,5 @@
 """Killed in each stage of a refresh, and a disk that fills: the next refresh ends where an undisturbed one does."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -8,15 +7,13 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import made_world as made
 import pytest
 from longwave.pipelines.refresh import refresh_sources
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.home import Home
 
 _path = Path(__file__).with_name("made_world.py")
-_spec = importlib.util.spec_from_file_location("made_world", _path)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 # A process that refreshes the made source and dies at a chosen point, or whose files may not grow beyond a size.
 CHILD = """

@@ -1,13 +1,12 @@
 """What is held decides, not the order it came in: vintages go forward, a refusal stays one, an acceptance holds for its bytes."""
 
-import importlib.util
 import itertools
 import json
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from pathlib import Path
 
+import made_world as made
 import polars as pl
 import pytest
 from longwave.pipelines import wayback
@@ -20,9 +19,6 @@ from longwave.warehouse.archive import Archive
 from longwave.warehouse.export import catalogue
 from longwave.warehouse.store import Warehouse, reader
 
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 PLACES, SPEC, URL = made.PLACES, made.SPEC, made.URL
 table = partial(made.table, first=2008)
 GOOD = table()

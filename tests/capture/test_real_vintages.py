@@ -3,12 +3,12 @@
 The counts are those that were taken from the files by hand when they were collected.
 """
 
-import importlib.util
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import made_world as made
 import polars as pl
 import pytest
 from longwave.pipelines.sources import SOURCES
@@ -19,9 +19,6 @@ from longwave.warehouse.world import codes_by_name
 
 pytestmark = pytest.mark.originals
 
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 SHARE = {
     day: f"owid/owid_share-of-individuals-using-the-internet_{day[:7] if day != '2026-02-22' else day}.csv"

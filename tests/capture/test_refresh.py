@@ -4,19 +4,15 @@ The table of faults is here: each with what comes of it, yesterday's figures as 
 """
 
 import gzip
-import importlib.util
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
+import made_world as made
 import pytest
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.archive import Archive
 from longwave.warehouse.store import reader
 
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 GOOD, PLACES, SPEC, URL, table = made.GOOD, made.PLACES, made.SPEC, made.URL, made.table
 
 

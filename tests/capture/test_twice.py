@@ -1,17 +1,13 @@
 """Every source that can be asked, from its recorded response to the warehouse, twice: the second time nothing is new."""
 
-import importlib.util
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import made_world as made
 import pytest
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.store import reader
-
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 EXCERPTS = Path(__file__).parents[1] / "readers" / "excerpts"
 RECORDED = {path.name for path in EXCERPTS.iterdir() if path.suffix != ".md"}

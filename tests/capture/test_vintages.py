@@ -1,13 +1,12 @@
 """What was known when, from what sources serve over the years: past vintages, any order of arrival, acceptance by hand, kills."""
 
-import importlib.util
 import itertools
 import json
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from pathlib import Path
 
+import made_world as made
 import pytest
 from longwave.pipelines import wayback
 from longwave.pipelines.capture import accept, recover
@@ -21,9 +20,6 @@ from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home
 from longwave.warehouse.store import Warehouse, reader
 
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 PLACES, SPEC, URL = made.PLACES, made.SPEC, made.URL
 # Years that past vintages can speak of.
 table = partial(made.table, first=2008)

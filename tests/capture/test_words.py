@@ -1,19 +1,14 @@
 """A source that says something of its adopters in words, asked live: words alone make a capture, and verify holds them."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import duckdb
+import made_world as made
 import polars as pl
 import pytest
 from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.verify import verify
 from longwave.warehouse.store import Warehouse
-
-_spec = importlib.util.spec_from_file_location("made_world", Path(__file__).with_name("made_world.py"))
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 
 def in_words(_, original):

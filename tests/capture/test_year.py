@@ -1,15 +1,9 @@
 """Ten weeks of schedules, four sources: the whole year is in the soak."""
 
-import importlib.util
-from pathlib import Path
-
 import dagster as dg
+import made_year
 import pytest
 from longwave.pipelines.definitions import defs
-
-_spec = importlib.util.spec_from_file_location("made_year", Path(__file__).with_name("made_year.py"))
-made_year = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_year)
 
 SOME = ["statcounter_social_gb", "statcounter_social_kr", "statcounter_social_us", "wikipedia_youtube"]
 

@@ -1,12 +1,11 @@
 """Answers of every source, and ways in which an answer can be garbled that keep to its form: cells, rows, columns, tags, keys.
 
 A plan is a list of (way, number): each way takes what it draws from a generator seeded with its number, so that a plan says
-all there is to say of a garbled answer and shrinks to the one way that matters. Loaded by path: this folder is no package.
+all there is to say of a garbled answer and shrinks to the one way that matters.
 """
 
 import copy
 import gzip
-import importlib.util
 import json
 import random
 import re
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import test_readers as _readers
 from longwave.pipelines.observe import check_capture
 from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.sources._spec import Original
@@ -22,10 +22,6 @@ from longwave.warehouse.tidy import map_to_series
 
 EXCERPTS = Path(__file__).parent / "excerpts"
 DAY = date(2026, 7, 20)
-
-_spec = importlib.util.spec_from_file_location("reader_cases", Path(__file__).parent / "test_readers.py")
-_readers = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_readers)
 
 
 @dataclass(frozen=True)

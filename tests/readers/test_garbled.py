@@ -3,19 +3,12 @@
 A few plans a source here; `make soak` goes through a million.
 """
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
+import garbled
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-_spec = importlib.util.spec_from_file_location("garbled", Path(__file__).parent / "garbled.py")
-garbled = importlib.util.module_from_spec(_spec)
-sys.modules["garbled"] = garbled
-_spec.loader.exec_module(garbled)
 
 CASES = {case.name: case for case in garbled.cases()}
 PLANS = st.lists(st.tuples(st.sampled_from(garbled.PLAN_WAYS), st.integers(0, 2**32 - 1)), min_size=1, max_size=4)

@@ -19,4 +19,6 @@ server, mirror, reply, quick, fetcher = (
 @pytest.fixture(scope="session")
 def results():
     """Where figures are written: beside the soak, or in LONGWAVE_SOAK_RESULTS, for runs whose figures nobody quotes."""
-    return Path(os.environ.get("LONGWAVE_SOAK_RESULTS") or Path(__file__).parent / "results")
+    folder = Path(os.environ.get("LONGWAVE_SOAK_RESULTS") or Path(__file__).parent / "results")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

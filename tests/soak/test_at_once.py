@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import duckdb
+import made_world as made
 import pytest
 
 ROUNDS = int(os.environ.get("LONGWAVE_SOAK_ROUNDS", "50"))
@@ -20,10 +20,6 @@ SOURCE = "statcounter_social_gb"
 COMMAND = [sys.executable, "-m", "longwave.pipelines.cli"]
 DAGSTER = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "longwave.pipelines.definitions"]
 LIVE = json.dumps({"resources": {"house": {"config": {"live": True}}}})
-
-_spec = spec_from_file_location("made_world", Path(__file__).parents[1] / "capture" / "made_world.py")
-made = module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 
 def months(count):

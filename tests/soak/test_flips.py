@@ -3,22 +3,17 @@
 `LONGWAVE_SOAK_FLIPS` flips (default 100), over all bytes of all files alike. Writes `results/flips.json`.
 """
 
-import importlib.util
 import json
 import os
 import random
 import re
 import shutil
-from pathlib import Path
 
+import fake_archive as fake
 from longwave.warehouse.archive_check import verify_archive
 
 FLIPS = int(os.environ.get("LONGWAVE_SOAK_FLIPS", "100"))
 SEED = 20261126
-
-_spec = importlib.util.spec_from_file_location("fake_archive", Path(__file__).parents[1] / "unit" / "fake_archive.py")
-fake = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake)
 
 
 def test_every_flipped_bit_is_found(tmp_path, results, commit):

@@ -12,17 +12,16 @@ import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
+
+import fuzz_readers as fuzz
+import garbled
 
 INPUTS = int(os.environ.get("LONGWAVE_SOAK_FUZZ", "1000000"))
 SEED = 20261126
-WORKER = Path(__file__).parent / "fuzz_readers.py"
+WORKER = Path(fuzz.__file__)
 SHARES = {"drawn": 0.7, "hypothesis": 0.15, "atheris": 0.15}
-
-_spec = spec_from_file_location("fuzz_readers", WORKER)
-fuzz = module_from_spec(_spec)
-_spec.loader.exec_module(fuzz)
 
 
 def one_process(way, case, count, number):
@@ -40,7 +39,7 @@ def one_process(way, case, count, number):
 
 
 def test_garbled_answers_neither_fall_nor_hang(results, commit):
-    cases = fuzz.load().cases()
+    cases = garbled.cases()
     shares = SHARES if find_spec("atheris") else SHARES | {"atheris": 0, "drawn": SHARES["drawn"] + SHARES["atheris"]}
     counts = {way: -(-int(INPUTS * share) // len(cases)) for way, share in shares.items() if share}
     jobs = [(way, case, count, SEED + n) for way, count in counts.items() for n, case in enumerate(cases)]

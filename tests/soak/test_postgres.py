@@ -205,5 +205,4 @@ def test_a_schedule_ticks_on_postgres_with_web_server_and_daemon_apart(database,
         "dagster": dagster.__version__,
         "commit": commit,
     }
-    results.mkdir(parents=True, exist_ok=True)
     (results / "postgres.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -5,20 +5,15 @@ of what follows must be exactly those that its bookkeeping works out, and the ar
 `results/year.json`.
 """
 
-import importlib.util
 import json
 import time
-from pathlib import Path
 
 import dagster as dg
+import made_year
 import pytest
 from longwave.pipelines.definitions import defs
 
 DAYS = 365
-
-_spec = importlib.util.spec_from_file_location("made_year", Path(__file__).parents[1] / "capture" / "made_year.py")
-made_year = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_year)
 
 
 @pytest.fixture

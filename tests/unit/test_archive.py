@@ -1,7 +1,6 @@
 """The archive: what was served comes back byte for byte, nothing is stored twice, and a killed or failed append loses nothing."""
 
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -13,6 +12,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import fake_archive as fake
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,10 +25,6 @@ from longwave.warehouse.exchange import StoredRecord
 from longwave.warehouse.home import Home
 from warcio.archiveiterator import ArchiveIterator
 from warcio.checker import Checker
-
-_spec = importlib.util.spec_from_file_location("fake_archive", Path(__file__).with_name("fake_archive.py"))
-fake = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake)
 
 REVISIT = "http://netpreserve.org/warc/1.1/revisit/"
 

@@ -1,6 +1,5 @@
 """Any flipped bit of the archive is found and named, nothing sound is blamed, and no damage makes the check crash."""
 
-import importlib.util
 import json
 import random
 import re
@@ -9,8 +8,8 @@ import time
 import zlib
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
+import fake_archive as fake
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,10 +18,6 @@ from longwave.warehouse.archive import Archive, index_path
 from longwave.warehouse.archive_check import verify_archive
 from longwave.warehouse.exchange import StoredRecord
 from warcio.checker import Checker
-
-_spec = importlib.util.spec_from_file_location("fake_archive", Path(__file__).with_name("fake_archive.py"))
-fake = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake)
 
 PROBLEM = re.compile(
     r"archive file [a-z]+/[a-z]+-20[0-9]{2}\.(warc\.gz|cdxj)(, record at [0-9]+)? \(source (grapher|hccta)\): ."

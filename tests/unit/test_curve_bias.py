@@ -1,17 +1,12 @@
 """Biases of least squares: against Box's formula in textbook parameters, against simulated means, and where there is none."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import textbook_curves as textbook
 from longwave.models.curve_bias import Biases, biases, relative_bias
 from longwave.models.curve_coordinates import PLACES, Coordinates
 from longwave.models.curves import FAMILIES, fit_curves
 
-_spec = importlib.util.spec_from_file_location("textbook_curves", Path(__file__).with_name("textbook_curves.py"))
-textbook = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(textbook)
 AGES, TRUTH, curve = textbook.AGES, textbook.TRUTH, textbook.curve
 
 

@@ -1,19 +1,14 @@
 """Profile-likelihood intervals: where the sum of squares has risen by the quantile, for whatever is asked."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import textbook_curves as textbook
 from longwave.models.curve_errors import uncut
 from longwave.models.curve_profiles import profile_intervals
 from longwave.models.curves import FAMILIES, fit_curves
 from scipy.optimize import brentq, least_squares
 from scipy.stats import f
 
-_spec = importlib.util.spec_from_file_location("textbook_curves", Path(__file__).with_name("textbook_curves.py"))
-textbook = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(textbook)
 AGES, TRUTH, curve = textbook.AGES, textbook.TRUTH, textbook.curve
 
 

@@ -2,11 +2,10 @@
 
 import dataclasses
 import functools
-import importlib.util
 import json
 import re
-from pathlib import Path
 
+import fake_site
 import html5lib
 import polars as pl
 import pytest
@@ -15,10 +14,6 @@ from longwave.reports.content import ContentError
 from longwave.reports.figures import hindsight, spread
 from longwave.reports.places import hindsight_file, medium_page
 from longwave.reports.site import publish
-
-_spec = importlib.util.spec_from_file_location("fake_site", Path(__file__).with_name("fake_site.py"))
-fake_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_site)
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 CALL = re.compile(r"longwave\.told\((.*)\);\n", re.S)

@@ -1,7 +1,6 @@
 """Moving a home: what comes out of an import is what went into the export, or nothing; any flipped bit is found."""
 
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -11,9 +10,9 @@ import subprocess
 import sys
 import tarfile
 from datetime import date
-from pathlib import Path
 
 import duckdb
+import fake_archive as fake
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -27,10 +26,6 @@ from longwave.warehouse.home import Home
 from longwave.warehouse.move import FORMAT, MANIFEST, SEAL, NotAnExport, export_home, finish_import, import_home
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tables import SCHEMA_VERSION, polars_schema
-
-_spec = importlib.util.spec_from_file_location("fake_archive", Path(__file__).with_name("fake_archive.py"))
-fake = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake)
 
 VERDICTS = [("authority_fades", 1, "undecided"), ("authority_fades", 2, "supported")]
 

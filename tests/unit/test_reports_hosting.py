@@ -1,12 +1,11 @@
 """What the site has on a host of a known address, its releases, its citations, and the scripts of series to compare."""
 
 import dataclasses
-import importlib.util
 import json
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
+import fake_site
 import pytest
 import yaml
 from longwave.pipelines import publish as publishing
@@ -14,10 +13,6 @@ from longwave.pipelines.base_url import base_url
 from longwave.pipelines.publish import how_to_reproduce
 from longwave.reports import citing, releases, series_files
 from longwave.reports.site import publish
-
-_spec = importlib.util.spec_from_file_location("fake_site", Path(__file__).with_name("fake_site.py"))
-fake_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_site)
 
 HOST = "https://example.org/longwave/"
 

@@ -3,24 +3,19 @@
 import csv
 import dataclasses
 import functools
-import importlib.util
 import io
 import json
 import re
 from itertools import pairwise
-from pathlib import Path
 from urllib.parse import unquote, urldefrag
 from xml.etree import ElementTree
 
+import fake_site
 import html5lib
 import polars as pl
 import pytest
 from longwave.reports import wording
 from longwave.reports.site import CSP, PAGES, ContentError, publish
-
-_spec = importlib.util.spec_from_file_location("fake_site", Path(__file__).with_name("fake_site.py"))
-fake_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_site)
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 CLAIM_PAGES = ("claim-c6.html", "claim-c4a.html", "claim-c4.html")

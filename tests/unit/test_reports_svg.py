@@ -1,20 +1,15 @@
 """The static picture: right places, safe text, the same bytes, and a refusal of what it cannot draw."""
 
-import importlib.util
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
+import fake_site
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 import pytest
 from longwave.reports import palette, svg
 from longwave.reports.figures import adoption, base, labels, persistence, ripeness, rows
-
-_spec = importlib.util.spec_from_file_location("fake_site", Path(__file__).with_name("fake_site.py"))
-fake_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_site)
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -1,11 +1,10 @@
 """What sources said when: which series and vintages are shown, what is counted and said of them, what the page is handed."""
 
 import dataclasses
-import importlib.util
 import json
 import re
-from pathlib import Path
 
+import fake_site
 import polars as pl
 import pytest
 from longwave.models.revisions import measured
@@ -17,10 +16,6 @@ from longwave.reports.site import publish
 from longwave.warehouse.panels import freeze
 from longwave.warehouse.store import Warehouse, reader
 from longwave.warehouse.vintage_lines import vintage_lines
-
-_spec = importlib.util.spec_from_file_location("fake_site", Path(__file__).with_name("fake_site.py"))
-fake_site = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fake_site)
 
 SHARE, TECHNOLOGY, CLOSED = "grapher_internet_share", "owid_technology_diffusion", "wdi"
 CALL = re.compile(r"longwave\.stated\((.*)\);\n", re.S)
@@ -159,7 +154,7 @@ def test_content_that_cannot_be_redrawn_or_passed_on_is_refused(tmp_path):
         },
         "'invented-share' given twice": {"stated": [shares, shares]},
         "no column unit": {"stated": [dataclasses.replace(shares, lines=shares.lines.drop("unit"))]},
-        "no adopter 'XXX' to show first": {"stated": [dataclasses.replace(shares, first="XXX")]},
+        "no adopter 'nobody' to show first": {"stated": [dataclasses.replace(shares, first="nobody")]},
     }
     for words, changed in wrong.items():
         with pytest.raises(ContentError, match="vintages") as refused:
