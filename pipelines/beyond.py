@@ -99,7 +99,7 @@ def of_fits(measured: Mapping[str, Any]) -> list[str]:
 
 _CHANGES = (
     "What would have to change: the warehouse is one DuckDB file with one writer, and workers are sent their block and send "
-    "back its result. Beyond some ten million series both have to give way to a shared table store (Parquet in partitions on "
-    "object storage, with a catalogue that commits), written by the workers. The seams are the Warehouse, through which alone "
-    "anything is written, and map_blocks, through which alone work is spread; models know neither."
+    "back its result. Where the answers outgrow one process both have to give way to a shared table store (Parquet in "
+    "partitions on object storage, with a catalogue that commits), written by the workers. The seams are the Warehouse, "
+    "through which alone anything is written, and map_blocks, through which alone work is spread; models know neither."
 )
