@@ -271,9 +271,10 @@ def test_bad_input_is_refused_by_name(spoil, options, message):
 def test_two_hundred_places_in_seconds():
     rng = np.random.default_rng(11)
     frame = make_frame(*(rng.normal(size=200) for _ in range(2)), z=rng.normal(size=200), regions=20)
-    start = time.perf_counter()
+    # Of the processor's: what else runs on this machine does not matter.
+    start = time.process_time()
     run(frame, n_boot=2000, n_perm=1999)
-    assert time.perf_counter() - start < 6
+    assert time.process_time() - start < 6
 
 
 def test_survival_of_adopters_each_a_cluster_has_wilsons_interval():
