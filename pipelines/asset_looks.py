@@ -37,6 +37,7 @@ PAGES: dict[str, str] = {
     "findings/speed": claim_page("C2"),
     "findings/authority": claim_page("C4"),
     "findings/impact": claim_page("C4a"),
+    "findings/platforms": claim_page("C4a"),
     "claims": REGISTER,
 }
 """The page on which an asset can be read, where it is neither the front page nor a source's own."""

@@ -17,6 +17,7 @@ from longwave.pipelines.blocks_data import data_blocks
 from longwave.pipelines.blocks_far import far_blocks
 from longwave.pipelines.blocks_held_aside import held_aside_blocks
 from longwave.pipelines.blocks_impact import impact_blocks
+from longwave.pipelines.blocks_platforms import platform_blocks
 from longwave.pipelines.blocks_presence import presence_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
@@ -48,6 +49,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *held_aside_blocks(findings),
         *([kept] if kept else []),
         *impact_blocks(findings),
+        *platform_blocks(findings, points, passed_on),
         *claim_blocks(findings, points),
         *presence_blocks(findings, points),
         *authority_blocks(findings, points),

@@ -28,6 +28,9 @@ PRESENCE_SOURCES = {
 SPEED_PANEL = "us-households"
 ACCOUNTS = "journal-accounts"
 ACCOUNTS_SOURCES = ["journals_accounts", "journals_followers", "scimago_2010"]
+ADULTS = "platforms-adults"
+# Of platforms by referrals: followed by the code of the place.
+REFERRALS_IN = "platforms-referrals-"
 WORLDS = "simulated worlds"
 PRIMARY = "primary"
 # What each choice of a specification is called, in the order that its parts are written.

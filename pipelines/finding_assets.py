@@ -18,6 +18,7 @@ from longwave.pipelines import (
     find_held_aside,
     find_hindsight,
     find_impact,
+    find_platforms,
     find_presence,
 )
 from longwave.pipelines.adopter_panels import panel_of
@@ -28,6 +29,7 @@ from longwave.pipelines.closeness import layers
 from longwave.pipelines.curve_fits import fit_every_cut
 from longwave.pipelines.curve_study import MediumLine, curve_study
 from longwave.pipelines.find_backtests import backtest_rows, newest, standing
+from longwave.pipelines.finding_parts import frames_digest, result, store
 from longwave.pipelines.house import House
 from longwave.pipelines.rewriting import rewriting
 from longwave.pipelines.ripening import CONVENTIONS, ripeness
@@ -35,11 +37,16 @@ from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.steps import digest_of, frame_digest, step_key
 from longwave.warehouse import results
 from longwave.warehouse.adopter_frames import (
+    BEHIND,
     COUNTRY_PANELS,
+    REFERRALS,
     AdopterFrames,
+    changes_of_method,
     countries,
     journals,
     newspapers,
+    platforms,
+    referrals,
     sources_behind_every_medium,
 )
 from longwave.warehouse.crosstabs import BY_VERDICT, counts
@@ -68,32 +75,6 @@ from longwave.warehouse.world import load_fact, places
 WHILE_COMPILING = {"dagster/priority": "1"}
 
 
-def _store(warehouse: Warehouse, step: str, rows: find.Rows, key: str, vintage: date) -> None:
-    for table, kept in (
-        ("findings", rows.findings),
-        ("finding_curves", rows.curves),
-        ("series_notes", rows.notes),
-    ):
-        frame = find.as_table(kept, table, step, vintage, key, find.SEED if rows.findings else None)
-        warehouse.replace(table, frame, {"step": step})
-    warehouse.record_step(step, key, key)
-
-
-def _result(warehouse: Warehouse, step: str, changed: bool) -> dg.MaterializeResult[None]:
-    columns = ["subject", "measure", "mode", "k", "horizon", "estimate", "lo", "hi", "n"]
-    found, points = results.findings(warehouse.con, step), results.curve_points(warehouse.con, step)
-    shown = found.select(columns).with_columns(pl.col("estimate", "lo", "hi").round(3))
-    return dg.MaterializeResult(
-        metadata=told(
-            found.height + points.height,
-            changed=changed,
-            vintage=pl.concat([found["vintage"], points["vintage"]]).max(),
-            digest=warehouse.step_key(step) or "",
-            findings=preview(shown, 12),
-        )
-    )
-
-
 @dg.asset(
     key=["findings", "adoption"],
     group_name="findings",
@@ -112,8 +93,8 @@ def adoption(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.find",), {"lines": frame_digest(lines), "vintage": str(vintage)}, {})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.adoption(lines), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, find.adoption(lines), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -139,8 +120,8 @@ def information_by_age(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.ripening",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, ripeness(frames, series, unused, subregions), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, ripeness(frames, series, unused, subregions), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -162,11 +143,11 @@ def hindsight(house: House) -> dg.MaterializeResult[None]:
         changed = warehouse.step_key(find_hindsight.STEP) != key
         if changed:
             rows, curves = find_hindsight.hindsight(series, world)
-            _store(warehouse, find_hindsight.STEP, rows, key, vintage)
+            store(warehouse, find_hindsight.STEP, rows, key, vintage)
             known = {"step": find_hindsight.STEP, "vintage": vintage, "code_digest": key}
             curves = curves.with_columns(pl.lit(value).alias(name) for name, value in known.items())
             warehouse.replace("finding_curves", curves, {"step": find_hindsight.STEP})
-        return _result(warehouse, find_hindsight.STEP, changed)
+        return result(warehouse, find_hindsight.STEP, changed)
 
 
 @dg.asset(
@@ -206,11 +187,6 @@ PRESENCE_PANELS: dict[str, Callable[[DuckDBPyConnection], AdopterFrames]] = {
 }
 
 
-def _frames_digest(frames: AdopterFrames) -> str:
-    parts = (frames.adopters, frames.attention, frames.covariates)
-    return digest_of(frames.medium, frames.unit, str(frames.first_launch), *[frame_digest(part) for part in parts])
-
-
 _LINES = [
     MediumLine(line.medium, f"{line.source}/{line.measure}/{line.adopter}", line.label, line.unit)
     for line in ADOPTION_LINES
@@ -236,8 +212,8 @@ def curves(house: House) -> dg.MaterializeResult[None]:
         if changed:
             freeze(warehouse.con)
             levels, vintage = series_of_record(warehouse.con), newest_vintage(warehouse.con, sources_behind("pooled"))
-            _store(warehouse, step, curve_study(levels, results.fits(warehouse.con), _LINES), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, curve_study(levels, results.fits(warehouse.con), _LINES), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -271,8 +247,8 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
         changed = warehouse.step_key(step) != key
         if changed:
             revised = revised_shares(warehouse.con, {medium: of_record(medium) for medium in frames})
-            _store(warehouse, step, find.persistence(frames, launches, revised), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, find.persistence(frames, launches, revised), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -295,8 +271,8 @@ def revisions(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.rewriting",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, rewriting(frame), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, rewriting(frame), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -319,8 +295,8 @@ def channels(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.find_claims",), inputs, {})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find_claims.channel_and_truth(cells, rules), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, find_claims.channel_and_truth(cells, rules), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -340,8 +316,8 @@ def upkeep(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.find_claims",), inputs, {})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find_claims.relationship_upkeep(layers(table)), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, find_claims.relationship_upkeep(layers(table)), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -368,8 +344,8 @@ def backtests(house: House) -> dg.MaterializeResult[None]:
         )
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, backtest_rows(kept), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, backtest_rows(kept), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -386,13 +362,13 @@ def presence(house: House) -> dg.MaterializeResult[None]:
     with Warehouse(house.home) as warehouse:
         panels = {name: frames(warehouse.con) for name, frames in PRESENCE_PANELS.items()}
         vintage = newest_vintage(warehouse.con, [s for sources in PRESENCE_SOURCES.values() for s in sources])
-        inputs = {name: _frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
+        inputs = {name: frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
         key = step_key(("longwave.pipelines.find_presence",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
             rows = find_presence.presence_rows({name: panel_of(frames) for name, frames in panels.items()})
-            _store(warehouse, step, rows, key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, rows, key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -414,8 +390,8 @@ def speed(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.find_presence",), inputs, {})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find_presence.adoption_speed(series), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, find_presence.adoption_speed(series), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -439,8 +415,8 @@ def authority(house: House) -> dg.MaterializeResult[None]:
         key = step_key(("longwave.pipelines.find_authority",), inputs, {})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find_authority.authority(panel, worlds), key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, find_authority.authority(panel, worlds), key, vintage)
+        return result(warehouse, step, changed)
 
 
 @dg.asset(
@@ -459,13 +435,40 @@ def impact(house: House) -> dg.MaterializeResult[None]:
         freeze(warehouse.con)
         panels = {medium: countries(warehouse.con, medium) for medium in COUNTRY_PANELS}
         vintage = newest_vintage(warehouse.con, sources_behind_every_medium())
-        inputs = {name: _frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
+        inputs = {name: frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
         key = step_key(("longwave.pipelines.find_impact",), inputs, {"seed": find.SEED})
         changed = warehouse.step_key(step) != key
         if changed:
             rows = find_impact.impact_rows({name: panel_of(frames) for name, frames in panels.items()})
-            _store(warehouse, step, rows, key, vintage)
-        return _result(warehouse, step, changed)
+            store(warehouse, step, rows, key, vintage)
+        return result(warehouse, step, changed)
+
+
+PLATFORM_SOURCES = [*BEHIND["platforms"], *BEHIND["referrals"]]
+
+
+@dg.asset(
+    key=["findings", "platforms"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *source_keys(PLATFORM_SOURCES)],
+    description="How platforms stood first and last, among adults and by referrals in each country: described, not tested.",
+)
+def platform_standings(house: House) -> dg.MaterializeResult[None]:
+    """Compare how platforms stood first with how they stood last."""
+    step = "findings/platforms"
+    with Warehouse(house.home) as warehouse:
+        panels = {"adults": platforms(warehouse.con)} | {place: referrals(warehouse.con, place) for place in REFERRALS}
+        vintage, breaks = newest_vintage(warehouse.con, PLATFORM_SOURCES), changes_of_method()
+        inputs = {name: frames_digest(frames) for name, frames in panels.items()} | {"vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_platforms",), inputs, {"breaks": breaks})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            adults, *others = (panel_of(frames) for frames in panels.values())
+            rows = find_platforms.platform_rows(adults, dict(zip(REFERRALS, others, strict=True)), breaks)
+            store(warehouse, step, rows, key, vintage)
+        return result(warehouse, step, changed)
 
 
 FINDING_ASSETS = [
@@ -483,4 +486,5 @@ FINDING_ASSETS = [
     speed,
     authority,
     impact,
+    platform_standings,
 ]

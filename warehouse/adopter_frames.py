@@ -31,6 +31,8 @@ FLAGS: Final[dict[str, str]] = {
     "left_truncated": "when it adopted is not known: it was far along when first seen, and the first time seen stands in",
     "left_daily_print": "no longer printed daily from a cited day on: not ended, and not counted from then",
     "end_not_cited": "a count of 0 with no cited day of ending: left out",
+    "residue": "all the rest together, and no platform: it counts in the sum of the shares alone",
+    "zeros_left_out": "0 in some months, not tracked yet or too little to be shown: missing there, and not ended",
     "descriptive": "from the year it was first asked about, among successes: for description alone",
 }
 """Flags of adopters, and what each says."""
@@ -39,8 +41,14 @@ BEHIND: Final[dict[str, tuple[str, ...]]] = {
     "journals": ("journals_accounts", "journals_followers", "scimago_2010"),
     "newspapers": ("us_newspapers",),
     "platforms": ("pew_platforms",),
+    "referrals": tuple(f"statcounter_social_{region}" for region in ("gb", "jp", "kr", "us")),
 }
 """The sources that each panel but those of countries rests on."""
+
+REFERRALS: Final = dict(zip(("GBR", "JPN", "KOR", "USA"), BEHIND["referrals"], strict=True))
+"""Places whose referrals from platforms are held, and the source of each."""
+_THE_REST: Final = "Other"
+_NO_COVARIATES: Final = {"adopter": pl.String, "name": pl.String, "at": pl.Float64, "value": pl.Float64}
 
 UNKNOWN_OPENING: Final = "opening_unknown"
 
@@ -372,5 +380,54 @@ def platforms(con: duckdb.DuckDBPyConnection) -> AdopterFrames:
         first_launch(con, "social") + 0.5,
         adopters.select(_ADOPTERS).sort("adopter"),
         asked.select("adopter", "at", pl.col("value").alias("attention")).sort("adopter", "at"),
-        pl.DataFrame(schema={"adopter": pl.String, "name": pl.String, "at": pl.Float64, "value": pl.Float64}),
+        pl.DataFrame(schema=_NO_COVARIATES),
+    )
+
+
+def changes_of_method() -> list[tuple[float, float]]:
+    """Verified changes of how platforms were asked about: first moment and end of each, decimal years."""
+    table = load_fact("breaks").filter(pl.col("source") == "pew_platforms", pl.col("status") == "verified")
+    return [
+        (float(first), float(last) + 1.0) for first, last in table.select("year_from", "year_to").sort(pl.all()).rows()
+    ]
+
+
+def referrals(con: duckdb.DuckDBPyConnection, place: str) -> AdopterFrames:
+    """Platforms of social media by the visits that their links bring to other sites, in one country, by month.
+
+    Descriptive only. Attention is the share in percent of all such visits; a month's shares make up 100, `Other` among them
+    (flag `residue`). A 0 is left out: before a platform was tracked it looks like one too small to be shown. `adopted` is the
+    first month over 0, flagged.
+
+    Raises:
+        ValueError: the place is not in `REFERRALS`.
+
+    """
+    if place not in REFERRALS:
+        raise ValueError(f"referrals are held for {', '.join(REFERRALS)}, not for {place!r}")
+    counted = _figures(con, REFERRALS[place]).with_columns(decimal_year("day").alias("at"))
+    shown = counted.filter(pl.col("value") > 0)
+    zeros = counted.filter(pl.col("value") == 0)["adopter"].unique().implode()
+    adopters = (
+        shown.group_by("adopter")
+        .agg(pl.col("at").min().alias("adopted"))
+        .with_columns(
+            pl.lit(None, pl.Float64).alias("ended"),
+            pl.col("adopter").alias("cluster"),
+            pl.lit("platforms of social media").alias("field"),
+            _flags(
+                left_truncated=pl.lit(True),
+                residue=pl.col("adopter") == _THE_REST,
+                zeros_left_out=pl.col("adopter").is_in(zeros),
+                descriptive=pl.lit(True),
+            ),
+        )
+    )
+    return AdopterFrames(
+        "social",
+        "% of referrals",
+        first_launch(con, "social") + 0.5,
+        adopters.select(_ADOPTERS).sort("adopter"),
+        shown.select("adopter", "at", pl.col("value").alias("attention")).sort("adopter", "at"),
+        pl.DataFrame(schema=_NO_COVARIATES),
     )

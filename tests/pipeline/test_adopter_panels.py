@@ -117,6 +117,8 @@ def test_newspapers_and_platforms(con):
     assert (papers.adopters.height, papers.attention.height, papers.covariates.height) == (50, 98, 100)
     assert papers.adopters["ended"].drop_nulls().len() == 1
     assert panel_of(frames.platforms(con)).adopters.height == 12
+    by_referrals = [panel_of(frames.referrals(con, place)).adopters.height for place in frames.REFERRALS]
+    assert by_referrals == [15, 17, 13, 15]
 
 
 def test_the_sources_behind_a_panel_are_those_of_its_figures(con):

@@ -23,6 +23,7 @@ TAKEN = [
     ("scimago_2010", "2026-11-26", "scimago_standing_2010.csv"),
     ("us_newspapers", "2026-06-15", "us_newspapers.csv"),
     ("pew_platforms", "2024-11-13", "pew_platforms_2024-11-13.csv"),
+    ("statcounter_social_kr", "2023-06-07", "statcounter_social_kr.csv"),
 ]
 
 
@@ -181,6 +182,7 @@ def test_before_anything_was_known_the_frames_are_empty_and_still_a_panel(wareho
     warehouse.con.execute("SET VARIABLE as_of = DATE '2010-01-01'")
     try:
         panels = [panel_of(read(warehouse.con)) for read in (frames.journals, frames.newspapers, frames.platforms)]
+        panels.append(panel_of(frames.referrals(warehouse.con, "KOR")))
     finally:
         warehouse.con.execute("RESET VARIABLE as_of")
     for panel in panels:
@@ -203,6 +205,23 @@ def test_a_count_of_0_is_an_end_and_is_dated_where_one_is_cited(warehouse):
         (2004.5, 1119027.0),
         (2013.5, 1865318.0),
     ]
+
+
+def test_a_platform_that_sends_nobody_yet_is_missing_and_the_rest_is_no_platform(warehouse):
+    found = frames.referrals(warehouse.con, "KOR")
+    assert panel_of(found).attention["attention"].min() > 0
+    assert flagged(found, "residue") == ["Other"]
+    assert (
+        {"Instagram", "Tumblr"} <= set(flagged(found, "zeros_left_out")) < set(found.adopters["adopter"]) - {"Facebook"}
+    )
+    facebook = found.attention.filter(pl.col("adopter") == "Facebook").sort("at").row(0)
+    assert facebook == ("Facebook", pytest.approx(2013 + 120 / 365), 66.95)
+    assert found.adopters["ended"].null_count() == found.adopters.height, "a share of 0 ends nobody"
+
+
+def test_a_place_without_referrals_is_refused_by_name(warehouse):
+    with pytest.raises(ValueError, match="referrals are held for GBR, JPN, KOR, USA, not for 'FRA'"):
+        frames.referrals(warehouse.con, "FRA")
 
 
 def test_an_end_that_nobody_cites_is_no_death(made_home):
@@ -291,7 +310,13 @@ def test_a_medium_that_is_not_held_is_refused_by_name(warehouse):
 
 
 def test_every_frame_has_the_declared_columns_and_only_flags_that_are_explained(warehouse):
-    for found in (frames.journals(warehouse.con, undated=True), frames.newspapers(warehouse.con)):
+    made = (
+        frames.journals(warehouse.con, undated=True),
+        frames.newspapers(warehouse.con),
+        frames.platforms(warehouse.con),
+        frames.referrals(warehouse.con, "KOR"),
+    )
+    for found in made:
         assert dict(found.adopters.schema) == ADOPTERS
         assert dict(found.attention.schema) == ATTENTION
         assert dict(found.covariates.schema) == COVARIATES
