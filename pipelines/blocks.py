@@ -21,6 +21,7 @@ from longwave.pipelines.blocks_platforms import platform_blocks
 from longwave.pipelines.blocks_presence import presence_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
+from longwave.pipelines.blocks_selection import selection_blocks
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import adoption
@@ -53,6 +54,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *claim_blocks(findings, points),
         *presence_blocks(findings, points),
         *authority_blocks(findings, points),
+        *selection_blocks(findings),
         *curve_blocks(findings, points, passed_on),
         *revision_blocks(findings, points),
         *data_blocks(years_held(con)),

@@ -28,6 +28,7 @@ PRESENCE_SOURCES = {
 SPEED_PANEL = "us-households"
 ACCOUNTS = "journal-accounts"
 ACCOUNTS_SOURCES = ["journals_accounts", "journals_followers", "scimago_2010"]
+SELECTION = "journal-selection"
 ADULTS = "platforms-adults"
 # Of platforms by referrals: followed by the code of the place.
 REFERRALS_IN = "platforms-referrals-"

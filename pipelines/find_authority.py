@@ -30,6 +30,7 @@ from longwave.models.premium import (
 )
 from longwave.pipelines.claim_names import ACCOUNTS, PRIMARY, SPECIFICATION_PARTS, WORLDS
 from longwave.pipelines.find import OBSERVED, Rows
+from longwave.pipelines.find_selection import selection_rows
 from longwave.warehouse.records import Record
 
 RECORD = "authority-worlds"
@@ -47,7 +48,7 @@ _OF_THE_RATE = ("absolute_growth", "matched", "poisson", "bounded")
 
 
 def authority(panel: AdopterPanel, worlds: Record | None) -> Rows:
-    """The premium with its outcomes and specifications, the cohorts' difference, and what simulated worlds show of both.
+    """The premium with its outcomes, the cohorts' difference, what simulated worlds show of both, and who opened an account.
 
     Args:
         panel: journals, their followers, and their standing of 2010 (`sjr`, `documents`).
@@ -68,6 +69,7 @@ def authority(panel: AdopterPanel, worlds: Record | None) -> Rows:
     _add_premium(rows, panel, frame)
     _add_cohorts(rows, frame)
     _add_worlds(rows, worlds)
+    rows.add(selection_rows(panel))
     return rows
 
 

@@ -42,6 +42,7 @@ from longwave.models import (
     revisions,
     ripeness,
     scores,
+    selection,
     speed,
     standings,
     top_ranks,
@@ -179,7 +180,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         arrivals.latecomers,
         revision_frames,
     ),
-    "Early authority": (premium, premium.matched, mean_ratio, quality),
+    "Early authority": (premium, premium.matched, mean_ratio, quality, selection),
     "What early authority foretells in another medium": (impact, impact.predict_out_of_medium),
     "Presence and outcome": (
         presence,
