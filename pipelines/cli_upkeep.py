@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from longwave.pipelines.console import console_of
-from longwave.warehouse.errors import LongwaveError
+from longwave.pipelines.console import check_out, console_of, write_out
 
 MOST_HOURS = 168.0
 MOST_RELATIONSHIPS = 10**10
@@ -35,8 +34,11 @@ def upkeep(
         Path | None,
         typer.Option("--layers", metavar="FILE", help="Another table of layers, in the form of facts/closeness.csv."),
     ] = None,
-    out: Annotated[
+    json_out: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write the result there as JSON, too.")
+    ] = None,
+    html_out: Annotated[
+        Path | None, typer.Option("--html", metavar="OUT", help="Write the result there as one page, too.")
     ] = None,
 ) -> None:
     """How many relationships so many hours a week keep alive, or how many hours so many relationships take.
@@ -51,6 +53,10 @@ def upkeep(
             f"give one of the two, not {given}: --hours 5 or --relationships 1000",
             param_hint="--hours | --relationships",
         )
+    for out, option in ((json_out, "--json"), (html_out, "--html")):
+        check_out(out, option, table)
+    if json_out and html_out and json_out.expanduser().absolute() == html_out.expanduser().absolute():
+        raise typer.BadParameter("--json and --html name the same file", param_hint="--html")
     if hours is not None:
         result = _of_hours(_number(hours, "--hours", MOST_HOURS, "a week has 168"), table)
     else:
@@ -58,9 +64,15 @@ def upkeep(
         if not count.is_integer():
             raise typer.BadParameter(f"{relationships!r} is no whole number", param_hint="--relationships")
         result = _of_relationships(int(count), table)
-    if out is not None:
-        _write(out, result)
     _print(result)
+    if json_out:
+        write_out(json_out, json.dumps(result, indent=2, ensure_ascii=False) + "\n", "--json")
+        console_of().print(f"JSON: {json_out}")
+    if html_out:
+        from longwave.reports.upkeep import page
+
+        write_out(html_out, page(result), "--html")
+        console_of().print(f"page: {html_out}")
 
 
 def _number(text: str, option: str, most: float, why: str) -> float:
@@ -155,38 +167,15 @@ def _rows(people: float, layers: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _write(out: Path, result: dict[str, Any]) -> None:
-    path = out.expanduser()
-    try:
-        path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise LongwaveError(f"cannot write {path}: {error.strerror}; name a file in a folder you can write") from error
-
-
 def _print(result: dict[str, Any]) -> None:
-    console, asked = console_of(), result["input"]
-    hours = asked["hours"] is not None
-    unit, name = ("relationships", "relationships") if hours else ("hours a week", "hours")
-    given = f"{asked['hours']:g} hours a week keep" if hours else f"{asked['relationships']:,} relationships take"
-    console.print(f"{given}, by the stated inputs (conditional arithmetic, no evidence):", markup=False)
-    for row in result["by_cards"]:
-        cards = "one yearly card" if row["cards"] == 1 else "two yearly cards"
-        console.print(f"  at {cards} each: {_said(row[name])} {unit}", markup=False)
-    console.print(f"  by layers of closeness: {_said(result['by_layers'][name])} {unit}", markup=False)
-    for row in result["layers"]:
-        if row["people"]:
-            taken = _amount(row["hours"]["value"]) if hours else _said(row["hours"])
-            line = f"    {row['layer']}: {_amount(row['people'])} people, {taken} hours a week"
-            console.print(line, markup=False)
+    """The answer for a person."""
+    from longwave.reports.upkeep import heading, layer_lines, ways
+
+    console = console_of()
+    console.print(f"{heading(result)} (conditional arithmetic, no evidence):", markup=False)
+    for name, amount in ways(result):
+        console.print(f"  {name}: {amount}", markup=False)
+    for line in layer_lines(result):
+        console.print(f"    {line}", markup=False)
     for warning in result["warnings"]:
         console.print(f"  warning: {warning}", markup=False)
-
-
-def _said(amount: dict[str, float]) -> str:
-    low, value, high = (_amount(amount[end]) for end in ("low", "value", "high"))
-    return value if low == high else f"{value} ({low} to {high})"
-
-
-def _amount(value: float) -> str:
-    """Three significant figures; from 1,000 on, whole."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"

@@ -24,15 +24,15 @@ def plain_console() -> Console:
     )
 
 
-def check_out(out: Path | None, option: str, file: Path) -> None:
-    """Refuse a place that nothing can be written to, before anything is computed."""
+def check_out(out: Path | None, option: str, file: Path | None) -> None:
+    """Refuse a place that nothing can be written to, or the file to be read, before anything is computed."""
     if out is None:
         return
     if out.is_dir():
         raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
     if not out.expanduser().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}; make it first", param_hint=option)
-    if out.exists() and file.exists() and out.samefile(file):
+    if file is not None and out.exists() and file.exists() and out.samefile(file):
         raise typer.BadParameter(f"{out} is the file to be read; it would be overwritten", param_hint=option)
 
 

@@ -1,7 +1,9 @@
 """`longwave upkeep`: both directions, the shape of its JSON, and every wrong use with what to do."""
 
+import html
 import json
 
+import html5lib
 import pytest
 
 AMOUNT = {"low", "value", "high"}
@@ -130,8 +132,55 @@ def test_a_table_that_would_be_read_otherwise_than_it_says_is_refused(
         assert "Traceback" not in result.stderr
 
 
-def test_a_place_that_cannot_be_written_is_said(inside, tmp_path):
-    result = inside(["upkeep", "--hours", "5", "--json", str(tmp_path / "none" / "out.json")])
-    assert result.returncode == 1
-    assert "out.json" in result.stderr
-    assert "a folder you can write" in result.stderr
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_a_place_that_cannot_be_written_is_said(inside, tmp_path, option):
+    result = inside(["upkeep", "--hours", "5", option, str(tmp_path / "none" / "out")])
+    assert result.returncode == 2
+    assert "make it first" in " ".join(result.stderr.split())
+    assert result.stdout == "", "nothing is worked out that cannot be written"
+
+
+def test_no_output_takes_the_place_of_another_or_of_the_table(inside, tmp_path):
+    same, table = str(tmp_path / "a"), tmp_path / "layers.csv"
+    result = inside(["upkeep", "--hours", "5", "--json", same, "--html", same])
+    assert (result.returncode, "name the same file" in " ".join(result.stderr.split())) == (2, True)
+    table.write_text("kept")
+    result = inside(["upkeep", "--hours", "5", "--layers", str(table), "--html", str(table)])
+    assert (result.returncode, "it would be overwritten" in " ".join(result.stderr.split())) == (2, True)
+    assert table.read_text() == "kept"
+
+
+@pytest.mark.parametrize("args", [("--hours", "5"), ("--relationships", "1000000")])
+def test_the_page_is_sound_html_in_one_file_and_says_what_the_terminal_does(inside, tmp_path, args):
+    pages = []
+    for name in ("first.html", "again.html"):
+        stated, found = ask(inside, tmp_path, *args, "--html", str(tmp_path / name))
+        assert f"page: {tmp_path / name}" in stated
+        pages.append((tmp_path / name).read_text(encoding="utf-8"))
+    page = pages[0]
+    assert pages[1] == page
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert "<script" not in page
+    assert 'http-equiv="Content-Security-Policy"' in page
+    for line in stated.splitlines():
+        if line.startswith(("  at ", "  by layers")):
+            assert line.split(": ")[1] in page
+    assert all(warning in html.unescape(page) for warning in found["warnings"])
+    (amount,) = found["by_layers"].values()
+    assert f" {amount['value']:,.0f} (" in page if amount["value"] >= 1000 else f" {amount['value']:.3g} (" in page
+    assert "no evidence about them" in page
+    assert "not intervals" in page
+
+
+def test_words_of_a_table_of_ones_own_are_escaped_on_the_page(inside, tmp_path):
+    table, page = tmp_path / "layers.csv", tmp_path / "out.html"
+    name = "<b>all\u202e"
+    table.write_text(
+        f"layer,quantity,low,value,high\n{name},people_up_to,9,9,9\n{name},contacts_per_year,52,52,52\n"
+        f"{name},minutes_per_contact,60,60,60\n"
+    )
+    result = inside(["upkeep", "--relationships", "4", "--layers", str(table), "--html", str(page)])
+    assert result.returncode == 0, result.stderr
+    assert "&lt;b&gt;all" in page.read_text(encoding="utf-8")
+    assert "<b>all" not in page.read_text(encoding="utf-8")
+    assert "\u202e" not in page.read_text(encoding="utf-8")
