@@ -138,7 +138,7 @@ def _referrals(findings: pl.DataFrame, points: pl.DataFrame, may: Collection[str
             title=f"Of platforms held at both ends, the one that sent most visits in {since} still did in {until} in {kept} of "
             f"{len(parts)} countries",
             subtitle="Change of each platform’s share of referrals against the others of its country: centred log-ratios, from 0",
-            x_title="change of the centred log-ratio (0.7: doubled against the others, −0.7: halved)",
+            x_title="change of the log-ratio",
         ),
         frame=frame,
         alt="Change of each platform's share of referrals against the others, by country, between two whole years.",
@@ -146,7 +146,7 @@ def _referrals(findings: pl.DataFrame, points: pl.DataFrame, may: Collection[str
             f"{_BESIDE} Referrals are visits that links on a platform bring to sites that StatCounter counts: a share of clicks, "
             "not of use, over desktop, mobile, tablet and console together, whose mix changed. Shares make up 100, so that one "
             "can rise because another falls: each is compared with the mean of a fixed set, those over 0 in every month of both "
-            f"years. {_unseen(findings, may)}"
+            f"years; 0.7 is doubled against the others, −0.7 halved. {_unseen(findings, may)}"
         ),
         source_ids=[REFERRALS[place] for place in REFERRALS if place in may],
         unit="change of the centred log-ratio",

@@ -49,7 +49,7 @@ def selection_blocks(findings: pl.DataFrame) -> list[FigureBlock]:
                 title=_sentence(row["estimate"], row["lo"], row["hi"]),
                 subtitle="SCImago Journal Rank of 2010, before any of these accounts: by how many percent it was higher, within "
                 f"fields; bands: 95{_PERCENT} intervals",
-                x_title="% higher than of journals without an account",
+                x_title="% higher than without an account",
             ),
             frame=frame.drop("kind"),
             alt="By how many percent the standing of 2010 was higher for journals that opened an account later, by cohort.",
