@@ -25,7 +25,7 @@ COMMANDS = [
 ]
 TARGETS = re.findall(r"^([a-z]+):", MAKEFILE, re.M)
 # Made by a run, not part of the tree.
-MADE = ("var/", "archive/", "cache/", "spill/", "site/", "site-asof/", "site-hosted/", "runs/", ".venv/")
+MADE = ("var/", "archive/", "cache/", "spill/", "site/", "site-asof/", "site-hosted/", "runs/", "local/", ".venv/")
 
 
 def test_the_readme_has_commands():
