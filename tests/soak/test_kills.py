@@ -1,59 +1,245 @@
-"""kill -9 at random moments of the main job: the next run completes, verifies, and publishes what an undisturbed run does.
+"""kill -9 at random moments of refresh, merge, findings and publish: nothing is lost, and the site comes out as undisturbed.
 
-`LONGWAVE_SOAK_KILLS` kills (default 20), each in a home of its own that has gone through the ones before. Writes
-`results/kills.json`.
+`LONGWAVE_SOAK_KILLS` kills (default 200), half of them of the main job: a run in an empty home is killed, the next one goes on
+from what it left and is killed in turn, until one ends by itself. A third is of refreshes from a publisher on loopback, and the
+rest of the site being drawn anew. Every other kill is of the whole group of processes, the rest of the run's own alone. After
+each what is there verifies, every step that was said to be done is there, and no process is left. Writes `results/kills.json`.
 """
 
-import filecmp
 import json
 import os
 import random
+import shutil
+import statistics
 import subprocess
-import sys
 import time
-from pathlib import Path
+from collections import Counter
+from datetime import datetime
 
-KILLS = int(os.environ.get("LONGWAVE_SOAK_KILLS", "20"))
-SEED = 20261123
-COMMAND = [sys.executable, "-m", "longwave.pipelines.cli"]
+import killed_refresh as killed
+import made_world as made
+import pytest
+import runs_disturbed as runs
+from longwave.pipelines.sources import SOURCES
+from longwave.warehouse.home import Home
 
-
-def longwave(home: Path, *args: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"LONGWAVE_HOME": str(home)}
-    return subprocess.run([*COMMAND, *args], env=environment, capture_output=True, text=True, check=False)
-
-
-def differing(one: Path, other: Path) -> list[str]:
-    names = sorted({str(p.relative_to(root)) for root in (one, other) for p in root.rglob("*") if p.is_file()})
-    return [
-        n
-        for n in names
-        if not ((one / n).is_file() and (other / n).is_file() and filecmp.cmp(one / n, other / n, False))
-    ]
+KILLS = int(os.environ.get("LONGWAVE_SOAK_KILLS", "200"))
+SEED = 20261126
+OF_REFRESH, OF_PUBLISH = KILLS // 3, KILLS // 6
+OF_RUN = KILLS - OF_REFRESH - OF_PUBLISH
+NEW_STEPS = (0, 0, 1, 1, 2, 3, 4)
+"""How many steps more than the runs before a run may do before it is killed."""
 
 
-def test_killed_runs_lose_nothing(tmp_path, results, commit):
-    undisturbed = tmp_path / "undisturbed"
-    started = time.monotonic()
-    assert longwave(undisturbed, "run").returncode == 0
-    whole = time.monotonic() - started
-    rng = random.Random(SEED)
-    home, recovered = tmp_path / "disturbed", 0
-    for number in range(KILLS):
-        if number % 5 == 0:
-            home = tmp_path / f"disturbed-{number}"
-        run = subprocess.Popen(
-            [*COMMAND, "run"], env=os.environ | {"LONGWAVE_HOME": str(home)}, stdout=subprocess.DEVNULL
-        )
-        time.sleep(rng.uniform(0.05, 0.95) * whole)
-        run.kill()
-        run.wait()
-        again = longwave(home, "run")
-        assert again.returncode == 0, again.stderr
-        assert longwave(home, "verify").returncode == 0
-        assert differing(undisturbed / "site", home / "site") == []
-        recovered += 1
-    (results / "kills.json").write_text(
-        json.dumps({"kills": KILLS, "recovered": recovered, "seed": SEED, "commit": commit}, indent=2) + "\n"
-    )
-    assert recovered == KILLS
+class Tally:
+    """What was killed and what came of it, in the file of results after every kill."""
+
+    def __init__(self, path, commit):
+        self.path, self.commit, self.began = path, commit, time.monotonic()
+        self.stages, self.steps, self.of, self.counts = Counter(), Counter(), Counter(), Counter()
+        self.left = []
+
+    def killed(self, what, *, group, left=None):
+        """One kill, while a step or a part of one was under way."""
+        self.steps[what] += 1
+        self.stages[runs.stage_of(what)] += 1
+        self.of["the whole group" if group else "the run alone"] += 1
+        self.left += [] if left is None else [left]
+
+    def write(self):
+        result = {
+            "kills": self.stages.total(),
+            "by stage": dict(sorted(self.stages.items())),
+            "of": dict(self.of),
+            **self.counts,
+            "seconds until no process was left, at most": max(self.left, default=None),
+            "by step": dict(sorted(self.steps.items())),
+            "seconds": round(time.monotonic() - self.began),
+            "seed": SEED,
+            "commit": self.commit,
+        }
+        self.path.write_text(json.dumps(result, indent=2) + "\n")
+
+
+@pytest.fixture(scope="module")
+def tally(results, commit):
+    return Tally(results / "kills.json", commit)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A home whose run nothing disturbed, the order of its steps, and the seconds until the first and of each."""
+    home = tmp_path_factory.mktemp("undisturbed") / "home"
+    began = time.time()
+    ended = runs.longwave(home, "run")
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    done = [line for line in lines if line["message"].startswith("step done")]
+    first = datetime.fromisoformat(done[0]["time"]).timestamp()
+    return home, {line["asset"]: line["seconds"] for line in done}, first - began
+
+
+def _revised(year):
+    """The publisher's table, with other figures each time."""
+    return made.table(lambda rows: [[e, c, y, f"{float(s) + year / 100:.2f}"] for e, c, y, s in rows])
+
+
+def _kill_at_random(worlds, home, day, rng, took):
+    """Kill a refresh after a share of what one takes; what it had said last, None where it had ended."""
+    told = {"env": worlds.environment, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(worlds.command(home.root, day, "any"), **told) as process:
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(rng.random() * took)
+        ended = process.poll() is not None
+        process.kill()
+        said = process.stdout.read().split()
+    return None if ended else said[-1] if said else "begun"
+
+
+def test_a_refresh_that_is_killed_is_made_good_by_the_next(
+    server, tmp_path, clean_environment, fetcher, monkeypatch, tally
+):
+    monkeypatch.setitem(SOURCES, "made", made.SPEC)
+    worlds = killed.Worlds(server, tmp_path, clean_environment, fetcher)
+    rng, kills, number, took = random.Random(SEED + 2), 0, 0, [1.0]
+    while kills < OF_REFRESH:
+        if number % 10 == 0:
+            homes = home, other = [Home(tmp_path / f"{name}-{number}") for name in ("home", "undisturbed")]
+            worlds.serve(made.GOOD)
+            assert [worlds.refresh(each, number) for each in homes] == [["changed"], ["changed"]]
+        number += 1
+        worlds.serve(_revised(number))
+        stage = killed.STAGES[number // 2 % len(killed.STAGES)] if number % 2 else "any"
+        if stage == "any":
+            last = _kill_at_random(worlds, home, number, rng, statistics.median(took))
+        else:
+            assert worlds.disturbed(home.root, number, stage).returncode == -9
+            last = stage
+        began = time.monotonic()
+        came = worlds.refresh(home, number)
+        assert came in (["changed"], ["unchanged"]), came
+        took.append(time.monotonic() - began)
+        worlds.refresh(other, number)
+        states = [killed.state(each, server, fetcher, worlds.founding) for each in homes]
+        assert states[0] == states[1], (number, last)
+        if last is not None:
+            kills += 1
+            merging = last in ("decided", "merged", "committing", "committed")
+            tally.killed(f"{'merge' if merging else 'refresh'} of one source: {last}", group=False)
+            tally.counts["verified"] += 1
+        tally.write()
+
+
+def test_a_site_whose_drawing_is_killed_stands_as_it_was(undisturbed, tmp_path, tally):
+    whole, _, _ = undisturbed
+    rng, home = random.Random(SEED + 1), tmp_path / "home"
+    shutil.copytree(whole, home)
+    began = time.monotonic()
+    assert runs.longwave(home, "report").returncode == 0
+    took, files = time.monotonic() - began, sum(path.is_file() for path in (home / "site").rglob("*"))
+    kills = 0
+    while kills < OF_PUBLISH:
+        run = runs.Started(home, tmp_path / "log", "report")
+        before = set(home.glob(".site.*"))
+        _moment_of_drawing(run, rng, took, lambda: _drawn(home, before) / files)  # noqa: B023 - called here
+        if run.ended:
+            assert run.process.returncode == 0, run.log.read_text()
+        else:
+            group, kills = kills % 2 == 1, kills + 1
+            assert run.kill(group=group) is not None
+            tally.killed(f"site: {_part_of_drawing(home, before)}", group=group)
+            assert runs.problems(home) == []
+            tally.counts["verified"] += 1
+        # The one moment without a site is between two renames; the next command puts one there.
+        if not (home / "site").exists():
+            tally.counts["killed between the two renames of the site"] += 1
+            assert runs.longwave(home, "report").returncode == 0
+        assert runs.differing(whole / "site", home / "site") == []
+        tally.write()
+    assert runs.longwave(home, "report").returncode == 0
+    assert runs.differing(whole / "site", home / "site") == []
+    assert list(home.glob(".site.*")) == []
+
+
+def _moment_of_drawing(run, rng, took, drawn):
+    """Wait for the moment of a kill: after a share of the usual time, or once a share of the files is there."""
+    share = rng.random()
+    if rng.random() < 0.25:
+        run.wait(lambda: run.seconds > 0.7 * share * took)
+    else:
+        run.wait(lambda: drawn() > 1.05 * share)
+
+
+def _drawn(home, before):
+    return sum(path.is_file() for folder in set(home.glob(".site.*")) - before for path in folder.rglob("*"))
+
+
+def _part_of_drawing(home, before):
+    return "writing" if set(home.glob(".site.*")) - before else "reading and assembling"
+
+
+def _moment(run, rng, done, took, start):
+    """Wait for the moment of a kill: while it starts, or in a step after some that no run before it has done."""
+    if rng.random() < 0.1:
+        until = rng.uniform(0, start)
+        run.wait(lambda: run.seconds > until)
+        return
+    new, share = rng.choice(NEW_STEPS), rng.random()
+    run.wait(lambda: len(set(run.done()) - done) >= new and len(run.done()) >= len(done))
+    rest = [seconds for step, seconds in took.items() if step not in {*run.done(), *done}]
+    until = run.seconds + share * (rest[0] if rest else 1.0)
+    run.wait(lambda: run.seconds > until)
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(undisturbed, tmp_path, tally):
+    whole, took, start = undisturbed
+    rng, home, done = random.Random(SEED), tmp_path / "run-1", set()
+    kills = chain = 0
+    while kills < OF_RUN or done:
+        run = runs.Started(home, tmp_path / "log", "run")
+        if kills < OF_RUN:
+            _moment(run, rng, done, took, start)
+        else:
+            run.wait(lambda: False, seconds=3600)
+        if not run.ended:
+            group = kills % 2 == 1
+            tally.counts["beside a second process"] += len(runs.living(run.process.pid)) > 1
+            left = run.kill(group=group)
+            assert left is not None, (kills, runs.living(run.process.pid))
+            kills += 1
+            tally.killed(run.under_way(), group=group, left=left)
+            found = runs.problems(home)
+            assert not found, (kills, found)
+            done |= set(run.done())
+            acknowledged = {step for step in done if step.startswith(("sources/", "findings/"))}
+            assert found is not None or not acknowledged, kills
+            assert found is None or acknowledged <= runs.recorded(home), kills
+            tally.counts["verified"] += found is not None
+            tally.counts["nothing recorded yet, as verify says"] += found is None
+            tally.write()
+            continue
+        assert run.process.returncode == 0, run.log.read_text()[-3000:]
+        _ended_well(whole, home, run, done)
+        chain += 1
+        tally.counts["runs that ended in the end, their site as undisturbed"] = chain
+        tally.write()
+        shutil.rmtree(home)
+        home, done = tmp_path / f"run-{chain + 1}", set()
+
+
+def _ended_well(whole, home, run, done):
+    """The site is as undisturbed, and what a killed run had done was not done again."""
+    assert runs.differing(whole / "site", home / "site") == []
+    newest = max((home / "runs").glob("*-*.json"), key=lambda path: path.stat().st_mtime)
+    assert set(json.loads(newest.read_text())["changed"]) & done == set()
+    verified = runs.longwave(home, "verify")
+    assert verified.returncode == 0, verified.stdout
+    assert sorted(path.name for path in home.glob(".*")) == []
+    assert runs.living(run.process.pid) == []
+
+
+def test_every_stage_was_hit(tally):
+    if KILLS < 200:
+        pytest.skip("fewer kills than every stage is hit with")
+    assert tally.stages.total() >= KILLS
+    assert min(tally.stages[stage] for stage in runs.STAGES) >= 30
