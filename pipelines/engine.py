@@ -14,7 +14,7 @@ from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home, disk_trouble
 
 DAGSTER_YAML = """\
-# Written by longwave. No telemetry, no pop-up on first start, one run at a time, ticks forgotten.
+# Written by longwave. No telemetry, no pop-up on first start, one run at a time (not counting killed ones), ticks forgotten.
 telemetry:
   enabled: false
 nux:
@@ -22,6 +22,12 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 1
+run_launcher:
+  module: longwave.pipelines.alive
+  class: WatchedRunLauncher
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
 retention:
   schedule:
     purge_after_days: 90

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 from longwave.pipelines.alerts import not_started
+from longwave.pipelines.alive import alive
 from longwave.pipelines.capture import Captured, recover
 from longwave.pipelines.ending import recording
 from longwave.pipelines.fetch import Fetcher
@@ -51,6 +52,7 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
         with ExitStack() as stack:
             try:
                 home = settings.house().prepare()
+                stack.enter_context(alive(home, context.run_id or "none"))
                 stack.enter_context(run_lock(home.lock, settings.wait))
             except (Busy, UnusableHome) as error:
                 # Nobody may be looking at a schedule's run, and there is no home to leave an account of it in.

@@ -29,6 +29,7 @@ _LEFT = {
     "site-asof": (".????-??-??.*",),
     "cache": ("*.new",),
     "runs": ("*.new",),
+    "dagster/alive": ("*",),
 }
 
 
