@@ -25,6 +25,7 @@ from longwave.pipelines import (
     cli_upkeep,
 )
 from longwave.pipelines.console import console_of, outcome_of
+from longwave.pipelines.lacking import lacking
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home
@@ -362,6 +363,11 @@ def main() -> None:
         sys.exit(2)
     except LongwaveError as error:
         sys.stderr.write(f"longwave: {error}\n")
+        sys.exit(1)
+    except Exception as error:
+        if (told := lacking(error, Settings().house())) is None:
+            raise
+        sys.stderr.write(f"longwave: {told}\n")
         sys.exit(1)
 
 

@@ -35,7 +35,7 @@ def recording(context: dg.InitResourceContext, home: Home, as_of: str) -> Iterat
         try:
             _end(context, home, settings, as_of, began)
         except Exception as error:
-            _log.warning("the run's summary, alerts and metrics were not all written: %s", error)
+            _log.warning("the run's summary, alerts and metrics were not all written: %s", str(error).split("\n", 1)[0])
         logs.RUN.reset(token)
 
 

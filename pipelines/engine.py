@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from longwave.pipelines.lacking import causes, lacking, said_once
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home, disk_trouble
@@ -120,11 +121,12 @@ def run_job(
         definition = _definitions(defs).resolve_job_def(job)
         keys = None if sources is None else [dg.AssetKey(["sources", source]) for source in sources]
         try:
-            result = definition.execute_in_process(run_config=config, instance=instance, asset_selection=keys)
+            with said_once():
+                result = definition.execute_in_process(run_config=config, instance=instance, asset_selection=keys)
         except dg.DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None  # Dagster's name for it; the caller knows the usual one
         except Exception as error:
-            expected = next((e for e in _causes(error) if isinstance(e, LongwaveError)), None)
+            expected = next((e for e in causes(error) if isinstance(e, LongwaveError)), None) or lacking(error, home)
             if expected is None:
                 raise
             raise expected from None
@@ -135,15 +137,6 @@ def _definitions(defs: Any) -> Any:
     from dagster import Definitions
 
     return defs if isinstance(defs, Definitions) else defs()
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
 
 
 def _steps(result: Any) -> Iterator[Step]:

@@ -52,7 +52,7 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
         with ExitStack() as stack:
             try:
                 home = settings.house().prepare()
-                stack.enter_context(alive(home, context.run_id or "none"))
+                stack.enter_context(alive(home, context.run.run_id if context.run else "none"))
                 stack.enter_context(run_lock(home.lock, settings.wait))
             except (Busy, UnusableHome) as error:
                 # Nobody may be looking at a schedule's run, and there is no home to leave an account of it in.
