@@ -8,12 +8,15 @@ import filecmp
 import json
 import os
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -45,12 +48,18 @@ def longwave(home, *args, **settings):
 class Started:
     """A command under way in a group of processes of its own, its log in a file."""
 
-    def __init__(self, home, log, *args):
+    def __init__(self, home, log, *args, handles=0, **settings):
         self.home, self.log = Path(home), Path(log)
         self._before = _logs(self.home)
         with self.log.open("w") as file:
-            told = {"env": environment(home), "stdout": subprocess.DEVNULL, "stderr": file, "start_new_session": True}
-            self.process = subprocess.Popen([*COMMAND, *args], **told)
+            told = {
+                "env": environment(home, **settings),
+                "stdout": subprocess.DEVNULL,
+                "stderr": file,
+                "start_new_session": True,
+            }
+            limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (handles, handles)) if handles else None
+            self.process = subprocess.Popen([*COMMAND, *args], preexec_fn=limit, **told)
         self.began = time.monotonic()
 
     @property
@@ -83,10 +92,65 @@ class Started:
             time.sleep(0.02)
         return round(time.monotonic() - began, 2)
 
+    def end(self):
+        """Whatever of it is left, ended."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def under_way(self):
         """The step that it was at; what it did else, in words: starting, between steps, ending."""
         new = _logs(self.home) - self._before
         return step_under_way(max(new, key=lambda path: path.stat().st_mtime)) if new else "starting"
+
+
+def moment(run, rng, done, took, start, new_steps=(0, 0, 1, 1, 2, 3, 4)):
+    """Wait for a moment at random: while it starts, or in a step after some that no run before it has done.
+
+    Args:
+        run: what was started.
+        rng: draws.
+        done: steps that the runs before it had done.
+        took: the usual seconds of each step, in their order.
+        start: the usual seconds until the first is done.
+        new_steps: how many steps more it may do, one of these.
+
+    """
+    if rng.random() < 0.1:
+        until = rng.uniform(0, start)
+        run.wait(lambda: run.seconds > until)
+        return
+    new, share = rng.choice(new_steps), rng.random()
+    run.wait(lambda: len(set(run.done()) - done) >= new and len(run.done()) >= len(done))
+    rest = [seconds for step, seconds in took.items() if step not in {*run.done(), *done}]
+    until = run.seconds + share * (rest[0] if rest else 1.0)
+    run.wait(lambda: run.seconds > until)
+
+
+def undisturbed_run(home):
+    """Run the main job in an empty home to its end; the seconds of its steps, in order, and until the first was done."""
+    began = time.time()
+    ended = longwave(home, "run")
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    done = [line for line in lines if line["message"].startswith("step done")]
+    first = datetime.fromisoformat(done[0]["time"]).timestamp()
+    return {line["asset"]: line["seconds"] for line in done}, first - began
+
+
+def lost(home, done):
+    """What is wrong with a home after its run ended ill: what does not verify, and steps said to be done that are not there."""
+    found = problems(home)
+    acknowledged = {step for step in done if step.startswith(("sources/", "findings/"))}
+    if found is None:
+        return sorted(acknowledged)
+    return [*found, *sorted(acknowledged - recorded(home))]
+
+
+def write_part(path, part, result):
+    """Put one part of a file of results into it, beside those that are there: parts may be run apart."""
+    parts = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(dict(sorted((parts | {part: result}).items())), indent=2) + "\n")
 
 
 def done_by(log):
@@ -137,13 +201,13 @@ def living(group):
 
 
 def problems(home):
-    """What `longwave verify` finds wrong; None where nothing is recorded yet, which it says."""
+    """What `longwave verify --fast` finds wrong, which reads what changed; None where nothing is recorded, which it says."""
     if not Home(home).read_copy.exists():
         said = longwave(home, "verify")
         assert said.returncode == 1, said.stdout
         assert "start with `longwave run`" in said.stderr
         return None
-    return verify(Home(home), Settings().founding).problems
+    return verify(Home(home), Settings().founding, fast=True).problems
 
 
 def recorded(home):
@@ -162,6 +226,27 @@ def _same(one, other):
     if not (one.is_file() and other.is_file()):
         return False
     return _rows(one) == _rows(other) if one.suffix == ".duckdb" else filecmp.cmp(one, other, shallow=False)
+
+
+class Site:
+    """A site held against the undisturbed one; what looks as it did when it was last found equal is not read again."""
+
+    def __init__(self, undisturbed, site):
+        self.undisturbed, self.site, self._equal = undisturbed, site, None
+
+    def differing(self):
+        """The files that are not as undisturbed."""
+        looks = {path: _looks(path) for path in sorted(self.site.rglob("*"))}
+        if self._equal == looks:
+            return []
+        found = differing(self.undisturbed, self.site)
+        self._equal = None if found else looks
+        return found
+
+
+def _looks(path):
+    looks = path.stat()
+    return looks.st_size, looks.st_mtime_ns, looks.st_ino, looks.st_mode
 
 
 def _rows(path):

@@ -11,21 +11,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import duckdb
 import made_world as made
 import pytest
+from statcounter_months import SOURCE, held, months
 
 ROUNDS = int(os.environ.get("LONGWAVE_SOAK_ROUNDS", "50"))
-SOURCE = "statcounter_social_gb"
 COMMAND = [sys.executable, "-m", "longwave.pipelines.cli"]
 DAGSTER = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "longwave.pipelines.definitions"]
 LIVE = json.dumps({"resources": {"house": {"config": {"live": True}}}})
-
-
-def months(count):
-    """StatCounter's table with so many months."""
-    rows = [f"{2009 + n // 12}-{n % 12 + 1:02d},{50 + n % 20},30.5,{19.5 - n % 20}" for n in range(count)]
-    return "\n".join(['"Date","Facebook","Twitter","YouTube"', *rows]) + "\n"
 
 
 @pytest.fixture
@@ -46,20 +39,6 @@ def start(environment, number):
     asset = [*DAGSTER, "--select", f"key:sources/{SOURCE}", "--config-json", LIVE]
     command = asset if number % 3 == 1 else [*COMMAND, "refresh", SOURCE]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def held(home):
-    """(answers that count, all answers, months that stand, keys that stand twice)."""
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
-        counted, every = con.execute(
-            "SELECT count(*) FILTER (status = 'accepted'), count(*) FROM answers WHERE source = ?", [SOURCE]
-        ).fetchone()
-        (standing,) = con.execute("SELECT count(DISTINCT period_start) FROM observations").fetchone()
-        (twice,) = con.execute(
-            """SELECT count(*) FROM (SELECT series, period_start, period_kind, known_from FROM observation_versions
-               GROUP BY ALL HAVING count(*) > 1)"""
-        ).fetchone()
-    return counted, every, standing, twice
 
 
 def test_runs_started_at_once_come_one_after_the_other(environment, server, reply, results, commit):
