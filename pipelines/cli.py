@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 data refused, verification failed or busy; 2 wrong usage.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from contextlib import nullcontext
@@ -28,7 +29,7 @@ from longwave.pipelines.console import console_of, outcome_of
 from longwave.pipelines.lacking import lacking
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
-from longwave.warehouse.home import Home
+from longwave.warehouse.home import Home, default_home
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -365,10 +366,16 @@ def main() -> None:
         sys.stderr.write(f"longwave: {error}\n")
         sys.exit(1)
     except Exception as error:
-        if (told := lacking(error, Settings().house())) is None:
+        if (told := lacking(error, _place())) is None:
             raise
         sys.stderr.write(f"longwave: {told}\n")
         sys.exit(1)
+
+
+def _place() -> Home:
+    """The home, for whom no file can be opened any more: settings look into some."""
+    named = os.environ.get("LONGWAVE_HOME", "")
+    return Home(Path(named).expanduser() if named else default_home())
 
 
 if __name__ == "__main__":

@@ -339,6 +339,16 @@ def limit_to(size):
     return limit
 
 
+def test_a_run_without_file_handles_says_so(inside, tmp_path):
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, allowed[1]))
+    try:
+        result = inside(["run"], tmp_path / "home")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+    refused_in_words(result, str(tmp_path / "home"), "Too many open files", "ulimit -n")
+
+
 def test_a_full_disk_ends_a_first_run_without_half_a_site(longwave, tmp_path, small_disk, clean_environment):
     folder = small_disk("6m")
     home = (folder or tmp_path) / "home"
