@@ -70,6 +70,12 @@ class Started:
     def seconds(self):
         return time.monotonic() - self.began
 
+    def begun(self):
+        """Whether it holds the lock of its home: its program was read by then."""
+        with suppress(OSError, ValueError, KeyError):
+            return json.loads((self.home / "run.lock").read_text())["pid"] == self.process.pid
+        return False
+
     def done(self):
         """The steps that it has said are done, in order."""
         return done_by(self.log.read_text())
