@@ -213,7 +213,9 @@ def _moment_of_drawing(run, rng, took, drawn):
 
 
 def _drawn(home, before):
-    return sum(path.is_file() for folder in set(home.glob(".site.*")) - before for path in folder.rglob("*"))
+    """How many files are drawn; folders that move meanwhile are passed over, which `rglob` does not."""
+    new = set(home.glob(".site.*")) - before
+    return sum(len(files) for folder in new for _, _, files in os.walk(folder))
 
 
 def _part_of_drawing(home, before):
