@@ -40,7 +40,7 @@ bench: $(STAMP)          ## measured ratios, written to var/bench
 study: $(STAMP)          ## simulations and oracles at full counts, written to tests/study/results
 	@$(BIN)/python -m pytest --no-header -q tests/study -s
 
-soak: $(STAMP)           ## kills, concurrency and fuzzing at full counts, written to tests/soak/results
+soak: $(STAMP)           ## kills, full disks, concurrency and fuzzing at full counts, written to tests/soak/results
 	@$(BIN)/python -m pytest --no-header -q tests/soak -s
 
 clean:                   ## remove the environment and everything the pipeline wrote
