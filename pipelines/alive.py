@@ -21,7 +21,7 @@ from longwave.pipelines.settings import Settings
 from longwave.warehouse.home import Home, disk_trouble
 
 PATIENCE: Final = 600.0
-"""Seconds that a run has from its start to the file, which it gets when it enters the house, and from leaving it to its end."""
+"""Seconds that a run has from its start to the file, beside those that it may wait for the lock, and from leaving to its end."""
 _LEFT: Final = "left"
 
 
@@ -46,13 +46,14 @@ def alive(home: Home, run: str) -> Iterator[None]:
                 file.write(_LEFT)
 
 
-def lives(home: Home, run: str, started: float | None) -> bool:
+def lives(home: Home, run: str, started: float | None, wait: float = 0.0) -> bool:
     """Whether a run's process lives.
 
     Args:
         home: the installation.
         run: the run's id.
         started: seconds since the epoch at which it started; None if that is not known.
+        wait: how many seconds it may wait for the run lock, before which it has no file.
 
     """
     try:
@@ -60,7 +61,7 @@ def lives(home: Home, run: str, started: float | None) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             since = os.fstat(file.fileno()).st_mtime if file.read() == _LEFT else 0.0
     except FileNotFoundError:
-        since = started or 0.0
+        since = (started or 0.0) + wait
     except BlockingIOError:
         return True
     return time.time() - since < PATIENCE
@@ -77,7 +78,8 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a run lives, whoever started it."""
         record = self._instance.get_run_record_by_id(run.run_id)
-        if lives(Settings().house(), run.run_id, record.start_time if record else None):
+        settings = Settings()
+        if lives(settings.house(), run.run_id, record.start_time if record else None, settings.wait):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(
             WorkerStatus.NOT_FOUND, "its process is gone: it was killed, or the machine stopped"

@@ -52,8 +52,8 @@ class House(dg.ConfigurableResource):  # type: ignore[type-arg]
         with ExitStack() as stack:
             try:
                 home = settings.house().prepare()
-                stack.enter_context(alive(home, context.run.run_id if context.run else "none"))
                 stack.enter_context(run_lock(home.lock, settings.wait))
+                stack.enter_context(alive(home, context.run.run_id if context.run else "none"))
             except (Busy, UnusableHome) as error:
                 # Nobody may be looking at a schedule's run, and there is no home to leave an account of it in.
                 not_started(

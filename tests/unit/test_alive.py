@@ -71,4 +71,5 @@ def test_a_run_has_time_before_the_house_and_after_it(instance, home):
     assert status(instance, after) is dg.DagsterRunStatus.STARTED
     assert status(instance, after, aged=alive.PATIENCE + 60) is dg.DagsterRunStatus.FAILURE
     assert not alive.lives(home, before, time.time() - alive.PATIENCE - 60)
+    assert alive.lives(home, before, time.time() - alive.PATIENCE - 60, wait=120)
     assert not alive.lives(home, before, record.start_time)
