@@ -20,15 +20,14 @@ import polars as pl
 from longwave.models.ranks import (
     FloatArray,
     authority,
-    displacement,
     pair_sum,
     partial_tau_b,
     partial_tau_copula,
     partial_tau_if_z_alone,
     signs,
     tau,
-    top_membership,
 )
+from longwave.models.top_ranks import counted, top_rows, wilson
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -109,7 +108,7 @@ def persistence(
 
     Rows: measure, bound (``none``; ``censored_first``, ``censored_last``; for displacement
     ``unknown_entered``, ``unknown_not_entered``), k, horizon, estimate, lo, hi (at ``level``), lo_region,
-    hi_region, lo_place, hi_place (percentile bootstrap over regions, null under five of them, and over
+    hi_region, lo_place, hi_place (expanded percentile bootstrap over regions, null under five of them, and over
     places), p_within_region, n, n_regions, n_censored, n_dead, method, reason (why the estimate is null).
     Measures: tau_b_dead_last, spearman_dead_last, tau_b_survivors, spearman_survivors, partial_tau_b (dead
     last, given log GDP), partial_tau_b_copula, partial_tau_b_if_wealth_alone, tau_b_with_gdp_known,
@@ -249,7 +248,8 @@ def _reading(
         if np.isnan(value[0]):
             rows.append(_row(setting, measure=name, reason="all tied on one side", **head))
             continue
-        limits, method = _limits(by_place[name], by_region.get(name), setting.level)
+        places = _percentiles(by_place[name], setting.level, sample.place)
+        limits, method = _limits(places, _percentiles(by_region.get(name), setting.level, sample.region))
         test = {"p_within_region": tests.get(_TESTED.get(name, ""))}
         rows.append(_row(setting, measure=name, estimate=float(value[0]), method=method, **head, **limits, **test))
     return rows
@@ -263,9 +263,11 @@ def _draw(codes: IntArray, n_boot: int, rng: np.random.Generator) -> FloatArray:
     return drawn[:, cluster].astype(np.float64)
 
 
-def _limits(by_place: FloatArray, by_region: FloatArray | None, level: float) -> tuple[dict[str, float | None], str]:
-    """Percentile limits of both bootstraps, the wider as lo and hi, and words on which."""
-    place, region = _percentiles(by_place, level), _percentiles(by_region, level)
+Limits = tuple[float | None, float | None]
+
+
+def _limits(place: Limits, region: Limits) -> tuple[dict[str, float | None], str]:
+    """Limits of both bootstraps, the wider as lo and hi, and words on which."""
     found = {"lo_place": place[0], "hi_place": place[1], "lo_region": region[0], "hi_region": region[1]}
     if place[0] is None or place[1] is None:
         return {**found, "lo": region[0], "hi": region[1]}, "bootstrap over regions"
@@ -276,11 +278,19 @@ def _limits(by_place: FloatArray, by_region: FloatArray | None, level: float) ->
     return {**found, "lo": place[0], "hi": place[1]}, "bootstrap over places, the wider of the two"
 
 
-def _percentiles(resampled: FloatArray | None, level: float) -> tuple[float | None, float | None]:
-    """Central percentiles; None where more than one resample in twenty has no value."""
+def _percentiles(resampled: FloatArray | None, level: float, codes: IntArray) -> Limits:
+    """Central percentiles, further out for few clusters; None where more than one resample in twenty has no value.
+
+    Resamples of G clusters vary by (G − 1)/G too little, and the normal's tails are too short: the percentiles are those that
+    √(G/(G − 1)) times the quantile of t(G − 1) reaches (the expanded percentile interval: Hesterberg 2015, section 5.3), G the
+    effective number of clusters, (Σ n)² / Σ n² (Carter, Schnepel & Steigerwald 2017).
+    """
     if resampled is None or np.isnan(resampled).mean() > 0.05:
         return None, None
-    tail = (1.0 - level) / 2.0
+    size = np.bincount(codes).astype(np.float64)
+    effective = max(float(size.sum() ** 2 / (size**2).sum()), 2.0)
+    reach = np.sqrt(effective / (effective - 1.0)) * stats.t.ppf((1.0 + level) / 2.0, effective - 1.0)
+    tail = float(stats.norm.sf(reach))
     low, high = np.quantile(resampled[~np.isnan(resampled)], [tail, 1.0 - tail])
     return float(low), float(high)
 
@@ -419,10 +429,8 @@ def share_interval(
         effective = total**2 / float((n**2).sum())
         reach = stats.t.ppf((1.0 + level) / 2.0, [total - 1.0, max(effective - 1.0, 1.0)])
         worth = total / effect * float(reach[0] / reach[1]) ** 2
-    z = float(stats.norm.ppf((1.0 + level) / 2.0))
-    middle = (share + z**2 / (2.0 * worth)) / (1.0 + z**2 / worth)
-    half = z / (1.0 + z**2 / worth) * np.sqrt(share * (1.0 - share) / worth + z**2 / (4.0 * worth**2))
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0), method
+    low, high = wilson(share, worth, level)
+    return low, high, method
 
 
 def survival_cases(total: IntArray, n_dead: IntArray, n_censored: IntArray) -> dict[str, tuple[IntArray, IntArray]]:
@@ -439,38 +447,14 @@ def survival_cases(total: IntArray, n_dead: IntArray, n_censored: IntArray) -> d
 
 
 def _top_rows(setting: _Setting, frame: pl.DataFrame, top_n: int) -> list[dict[str, object]]:
-    """Retention and displacement of the top n, with what is not known taken both ways."""
+    """Retention and displacement of the top n, with what is not known taken both ways; clusters as of survival."""
     y_k, y_H = (frame[name].to_numpy().astype(np.float64) for name in ("y_k", "y_H"))
     entered = frame["entered"].cast(pl.Float64).to_numpy().astype(np.float64)
-    n_present, n_later = int(np.isfinite(y_k).sum()), int(np.isfinite(y_H).sum())
-    head: dict[str, object] = {"n_regions": frame["region"].n_unique(), "n": n_present}
-    if min(n_present, n_later) < max(MIN_ADOPTERS, top_n):
-        reason = f"fewer than {max(MIN_ADOPTERS, top_n)} adopters at k or at the horizon"
-        names = ("retention", "displacement")
-        return [_row(setting, measure=name, bound="none", reason=reason, **head) for name in names]
-    early, late = top_membership(y_k, top_n), top_membership(y_H, top_n)
-    lost = frame["censored"].to_numpy() & (early > 0)
-    kept, known = float((early * late).sum()), float(early[~lost].sum())
-    values = {
-        ("retention", "none"): kept / known if known > 0 else np.nan,
-        ("retention", "censored_first"): (kept + float(early[lost].sum())) / top_n,
-        ("retention", "censored_last"): kept / top_n,
-        ("displacement", "none"): displacement(y_H, entered, top_n),
-        ("displacement", "unknown_entered"): displacement(y_H, np.nan_to_num(entered, nan=1.0), top_n),
-        ("displacement", "unknown_not_entered"): displacement(y_H, np.nan_to_num(entered, nan=0.0), top_n),
-    }
-    method = f"top {top_n}; ties at the edge count in part; no interval"
-    return [
-        _row(
-            setting,
-            measure=name,
-            bound=bound,
-            estimate=None if np.isnan(value) else value,
-            method=method,
-            **head,
-        )
-        for (name, bound), value in values.items()
-    ]
+    region = np.unique(frame["region"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+    n_regions = int(region.max()) + 1
+    own = region if n_regions >= MIN_REGIONS else np.arange(len(region))
+    counts = counted(y_k, y_H, frame["censored"].to_numpy(), entered, top_n)
+    return [_row(setting, **row, n_regions=n_regions) for row in top_rows(counts, own, top_n, setting.level)]
 
 
 def _row(setting: _Setting, **values: object) -> dict[str, object]:

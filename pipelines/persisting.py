@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from longwave.models import persistence, rank_blocks
+from longwave.models import persistence, rank_blocks, top_ranks
 from longwave.models.adopters import AdopterPanel
 from longwave.models.ranks import MAX_ADOPTERS
 from longwave.pipelines.spread import map_blocks
@@ -119,6 +119,8 @@ def of_large(panel: LargePanel, block: int = large_ranks.BLOCK) -> pl.DataFrame:
     rows: list[dict[str, Any]] = rank_blocks.rank_rows(sums, known.n) + rank_blocks.survival_rows(sums.states)
     n_early, n_late = large_ranks.present(panel)
     n_top = min(TOP, n_early, n_late)
-    rows += rank_blocks.top_rows(large_ranks.tops(panel, n_top), n_early, n_late, n_top)
+    first, last, low_early = top_ranks.edges(n_top, n_early)
+    counted = large_ranks.tops(panel, (first + 1, last + 1, low_early + 1, top_ranks.edges(n_top, n_late)[2] + 1))
+    rows += top_ranks.top_rows(counted, counted["own"], n_top)
     counts = {"n_dead": known.n[rank_blocks.DEAD], "n_censored": known.n[rank_blocks.CENSORED]}
     return pl.DataFrame([counts | row for row in rows], schema=_SCHEMA, orient="row")

@@ -100,28 +100,37 @@ def present(panel: LargePanel) -> tuple[int, int]:
     return int(early), int(late)
 
 
-def tops(panel: LargePanel, n: int) -> Block:
-    """How many adopters are over, or tied at, the edge of the top n at the early and at the late year.
+def tops(panel: LargePanel, places: tuple[int, int, int, int]) -> Block:
+    """How many adopters of each group are over, at or near the edge of the top at the early and at the late year.
 
     Args:
-        panel: of which at least n adopters are there at either year.
-        n: 1 or more.
+        panel: of which at least as many adopters are there at either year.
+        places: from above, counted from 1: of the first adopter near the edge, the last in the top, the last near the edge at the
+            early year and at the late one.
 
     Returns:
-        Counts `n` by over_k, tied_k, over_h, tied_h, lost (bool) and entered (1, 0; -1 unknown).
+        Counts `n` by own (group), in_k, over_k, tied_k, near_k, in_h, over_h, tied_h, near_h, lost (bool) and entered (1, 0;
+        -1 unknown).
 
     """
-    edge = {
-        name: panel.con.execute(
-            f"SELECT min(v) FROM (SELECT {name} AS v FROM adopters WHERE v IS NOT NULL ORDER BY v DESC LIMIT {n:d})"  # noqa: S608
+    first, last, *lows = places
+    bounds = {
+        f"{name}{place}": panel.con.execute(
+            f"SELECT min(v) FROM (SELECT {name} AS v FROM adopters WHERE v IS NOT NULL ORDER BY v DESC LIMIT {place:d})"  # noqa: S608
         ).fetchall()[0][0]
-        for name in ("x", "y")
+        for name, low in (("x", lows[0]), ("y", lows[1]))
+        for place in (first, last, low)
     }
+    flags = ", ".join(
+        f"""{level} IS NOT NULL AS in_{at}, coalesce({level} > ${level}{last}, false) AS over_{at},
+            coalesce({level} = ${level}{last}, false) AS tied_{at},
+            coalesce({level} BETWEEN ${level}{low} AND ${level}{first}, false) AS near_{at}"""
+        for level, at, low in (("x", "k", lows[0]), ("y", "h", lows[1]))
+    )
     found: Block = panel.con.execute(
-        """SELECT coalesce(x > $x, false) AS over_k, coalesce(x = $x, false) AS tied_k,
-                  coalesce(y > $y, false) AS over_h, coalesce(y = $y, false) AS tied_h,
-                  coalesce(state = 2, false) AS lost, coalesce(entered::INTEGER, -1) AS entered, count(*) AS n
-           FROM adopters WHERE x >= $x OR y >= $y GROUP BY ALL ORDER BY ALL""",
-        edge,
+        f"""SELECT own::BIGINT AS own, {flags}, coalesce(state = 2, false) AS lost,
+                   coalesce(entered::INTEGER, -1) AS entered, count(*) AS n
+            FROM adopters GROUP BY ALL ORDER BY ALL""",  # noqa: S608
+        bounds,
     ).fetchnumpy()
     return found

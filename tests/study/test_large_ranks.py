@@ -3,7 +3,8 @@
 Panels of 6,000 adopters, the smallest that are read so, their clusters dealt to 1,000 groups, in one block (blocks and the
 database give the same figures: the first test here, and `tests/unit/test_large_panels.py`). The truth is a panel of 4,000,000
 adopters without clusters (clusters do not change it, `rank_worlds.py`). Asked: bias under 1 % or 0.003, 95 % intervals that hold
-in 93 to 97 %. Retention and displacement are shares of the panel at hand, exact and without an interval; they are not in here.
+in 93 to 97 %. Retention and
+displacement: `test_top_ranks.py`.
 Writes `results/large_ranks.json`; figures are quoted from that file only.
 """
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from longwave.models import persistence
+from longwave.models import persistence, top_ranks
 from longwave.models.rank_orders import Clusters, Order, spearman
 from longwave.models.rank_pairs import pair_sums, tau_b
 from longwave.pipelines.large_panel import is_large, read_large_panel
@@ -148,6 +148,19 @@ def test_intervals_hold_where_clusters_are_as_unequal_as_publishers():
     assert (np.abs(np.log(error / estimate.std(axis=0, ddof=1))) < 0.3).all()
 
 
+def test_intervals_of_the_top_ten_hold_where_clusters_are_alike():
+    """A small part of the study of 2,000 panels of each world: as wide as the shares vary."""
+    rng, rows = np.random.default_rng(6), []
+    for _ in range(150):
+        *panel, codes = WORLDS["entering"](200, rng, kind=20)
+        found = top_ranks.top_rows(top_ranks.counted(*panel, 10), codes, 10)
+        rows.append([(row["estimate"], row["lo"], row["hi"]) for row in found])
+    estimate, lo, hi = np.moveaxis(np.array(rows), 2, 0)
+    error = (hi - lo).mean(axis=0) / 2 / 1.96
+    assert error.shape == (6,)
+    assert (np.abs(np.log(error / estimate.std(axis=0, ddof=1))) < 0.3).all()
+
+
 def test_the_readme_says_of_intervals_what_the_study_found(root):
     study = json.loads((root / "tests" / "study" / "results" / "large_ranks.json").read_text(encoding="utf-8"))
     held = [100 * row["coverage"] for world in study["worlds"].values() for row in world.values()]
@@ -155,6 +168,27 @@ def test_the_readme_says_of_intervals_what_the_study_found(root):
     assert len(held) == 6 * 14
     told = f"in {min(held):.1f} to {max(held):.1f} % of {study['replicates']:,} simulated panels of each of six kinds"
     assert told in " ".join((root / "README.md").read_text(encoding="utf-8").split())
+
+
+def test_shares_of_the_top_have_the_intervals_of_pair_by_pair(tmp_path):
+    """Nine clusters fall in nine groups, so that both ways see the same clusters."""
+    ended = pl.when(pl.int_range(300) % 7 == 0).then(2015)
+    entered = pl.when(pl.int_range(300) % 5 == 0).then(2015)
+    frame = made(300, clusters=9).with_columns(end_year=ended, entry_year=entered)
+    frame = frame.with_columns(
+        y_H=pl.when(pl.col("end_year").is_null() & (pl.int_range(300) % 11 > 0)).then("y_H"),
+        y_k=pl.when(pl.col("entry_year").is_null()).then("y_k"),
+    )
+    shares = pl.col("measure").is_in(["retention", "displacement"])
+    ours, theirs = (
+        found.filter(shares).select("measure", "bound", "estimate", "lo", "hi").rows()
+        for found in (out_of_core(frame, tmp_path / "spill", 99), pair_by_pair(frame))
+    )
+    assert len(ours) == 6
+    for own, other in zip(ours, theirs, strict=True):
+        assert own[:2] == other[:2]
+        assert own[2:] == pytest.approx(other[2:], abs=1e-12)
+        assert 0 <= own[3] <= own[2] < own[4] <= 1
 
 
 def test_few_clusters_leave_the_interval_to_adopters(tmp_path):
