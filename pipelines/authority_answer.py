@@ -66,7 +66,11 @@ def answer(path: Path, spill: Path) -> Json:
     """
     if is_large(path):
         return _large_answer(path, spill)
-    own = read_own_panel(path)
+    return answered(read_own_panel(path), spill)
+
+
+def answered(own: OwnPanel, spill: Path) -> Json:
+    """What a panel that was read says of early authority; ``spill`` as of `answer`."""
     years = _years(own.panel)
     table, intervals = None, None
     if years.early < years.late:
@@ -94,6 +98,9 @@ def _large_answer(path: Path, spill: Path) -> Json:
             f"persistence is of all {found.adopters:,} adopters, all else of {sampled:,} drawn by a hash of their names"
         )
         document["warnings"].insert(0, said)
+    if counted.names_apart:
+        said = f"{counted.names_apart:,} name(s) in several places: told apart by place, one adopter for each"
+        document["warnings"] = [said, *(told for told in document["warnings"] if "told apart by place" not in told)]
     return document
 
 

@@ -6,19 +6,22 @@ Belongs here: what such a file must be, and what of it was known before an adopt
 Years are whole. Attention of a year stands at its middle, an adoption at the beginning of its year and an end at the end of its
 own. A covariate speaks of the year that its name ends in (`standing_2010`), else of the year of its row, and stands at the end
 of it: only what was known before the year of an adoption was known before the adoption.
+
+An adopter is its name, and its place where the file tells one: names are given again (a call sign of 1922 is that of 2022 only if
+the place agrees).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 from longwave.models.adopters import ADOPTERS, ATTENTION, COVARIATES, AdopterPanel
-from longwave.pipelines.intake import lines_of, refuse_lines, refused, said
+from longwave.pipelines.intake import counted, lines_of, refuse_lines, refused, said
 from longwave.pipelines.panel_intake import PanelFile, Role, check_rows, check_unique, check_varies, read_panel
 
 ROLES: Final = (
@@ -29,6 +32,7 @@ ROLES: Final = (
     Role("end_year", "year", gaps=True),
     Role("field", "text"),
     Role("cluster", "text"),
+    Role("place", "text"),
 )
 _OF_ADOPTER: Final = ("adoption_year", "end_year", "field", "cluster")
 _DATED: Final = re.compile(r"^(?P<name>.+)_(?P<year>1[0-9]{3}|20[0-9]{2}|21[0-9]{2})$")
@@ -53,7 +57,17 @@ def read_own_panel(path: Path) -> OwnPanel:
         Refused: with the lines at fault and what to do.
 
     """
-    file = read_panel(path, ROLES, covariate_gaps=True)
+    return own_panel(read_panel(path, ROLES, covariate_gaps=True))
+
+
+def own_panel(file: PanelFile) -> OwnPanel:
+    """Check a file read by ``ROLES``, and make the panel of it.
+
+    Raises:
+        Refused: as `read_own_panel`.
+
+    """
+    file = _told_apart(file)
     check_rows(file)
     check_unique(file, "adopter", "year")
     present = [name for name in _OF_ADOPTER if file.has(name)]
@@ -66,11 +80,11 @@ def read_own_panel(path: Path) -> OwnPanel:
     _check_times(file, frame)
     covariates = _covariates(file, frame)
     adopters = _adopters(file, frame)
-    counted = pl.col("year") >= pl.col("adoption_year")
+    inside = pl.col("year") >= pl.col("adoption_year")
     if file.has("end_year"):
         # A 0 after a dated end says what the end says, and is no reading (as in a file read out of core).
-        counted &= pl.col("end_year").is_null() | (pl.col("year") <= pl.col("end_year"))
-    attention = frame.filter(counted).select("adopter", (pl.col("year") + 0.5).alias("at"), "attention")
+        inside &= pl.col("end_year").is_null() | (pl.col("year") <= pl.col("end_year"))
+    attention = frame.filter(inside).select("adopter", (pl.col("year") + 0.5).alias("at"), "attention")
     panel = AdopterPanel(
         medium=file.name,
         unit="attention",
@@ -87,6 +101,17 @@ def _named(column: str) -> tuple[str, int | None]:
     """A covariate's name and the year that it speaks of; None: the year of its row."""
     found = _DATED.match(column)
     return (found["name"], int(found["year"])) if found else (column, None)
+
+
+def _told_apart(file: PanelFile) -> PanelFile:
+    """The file with the place in the name of each adopter whose name stands in several places."""
+    if not file.has("place"):
+        return file
+    several = pl.col("place").n_unique().over("adopter") > 1
+    named = pl.when(several).then(pl.format("{} ({})", "adopter", "place")).otherwise("adopter").alias("adopter")
+    names = file.frame.filter(several)["adopter"].n_unique()
+    notes = [f"{counted(names, 'name')} in several places: told apart by place, one adopter for each"] if names else []
+    return replace(file, frame=file.frame.with_columns(named).drop("place"), warnings=(*file.warnings, *notes))
 
 
 def _check_same(file: PanelFile, columns: Sequence[str]) -> None:

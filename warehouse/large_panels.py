@@ -40,6 +40,7 @@ _TYPES: Final = {
     "adoption_year": "INTEGER",
     "end_year": "INTEGER",
     "cluster": "VARCHAR",
+    "place": "VARCHAR",
 }
 _REQUIRED: Final = ("adopter", "year", "attention")
 _LONGEST_HEADER: Final = 10_000
@@ -49,6 +50,7 @@ _MOST_YEARS: Final = 62
 # A rule, what breaks it in one row, what was expected, and what to do: the first that is broken is told.
 _ROW_RULES: Final = (
     ("adopter", "coalesce(adopter, '') = ''", "a name in every row", "give the name, or remove these rows"),
+    ("place", "place = ''", "a place in every row", "give the place, or leave the column out"),
     (
         "year",
         f"year IS NULL OR year NOT BETWEEN {FIRST_YEAR} AND {LAST_YEAR}",
@@ -77,7 +79,8 @@ class Counted:
     """What a file holds.
 
     `rows`; `years`: adopters counted in each calendar year since their adoption and until their end; `span`: first and last
-    year; `first_adoption`: the earliest year of adoption; `has_adoption_years`: whether they are given; `has_clusters`.
+    year; `first_adoption`: the earliest year of adoption; `has_adoption_years`: whether they are given; `has_clusters`;
+    `names_apart`: names that stand in several places, and are as many adopters.
     """
 
     rows: int
@@ -86,6 +89,7 @@ class Counted:
     first_adoption: int
     has_adoption_years: bool
     has_clusters: bool
+    names_apart: int = 0
 
 
 class LargePanel:
@@ -160,8 +164,8 @@ class LargePanel:
         """Look at the rows of a file.
 
         Args:
-            path: Parquet or CSV with the columns adopter, year, attention[, adoption_year, end_year, cluster]; others are not
-                looked at.
+            path: Parquet or CSV with the columns adopter, year, attention[, adoption_year, end_year, cluster, place]; others are
+                not looked at. Where there are places, an adopter is a name in a place.
             name: of the file in messages.
 
         Raises:
@@ -186,7 +190,10 @@ class LargePanel:
                 """SELECT year, count(*) FROM given
                    WHERE year >= adoption_year AND year <= coalesce(end_year, year) GROUP BY year ORDER BY year"""
             ).fetchall()
-        return Counted(rows, dict(counted), (first, last), adopted, "adoption_year" in present, "cluster" in present)
+            apart = self._names_apart() if "place" in present else 0
+        return Counted(
+            rows, dict(counted), (first, last), adopted, "adoption_year" in present, "cluster" in present, apart
+        )
 
     def take_years(self, *, early: int, late: int) -> int:
         """Make the table of adopters from the file that was opened, and give their number.
@@ -242,10 +249,11 @@ class LargePanel:
         if missing:
             remedy = f"name the columns: {', '.join(_TYPES)}"
             raise self._refused("columns", ", ".join(_REQUIRED), ", ".join(list(columns)[:12]), remedy)
-        typed = ", ".join(
-            f"{columns[column]}::{kind} AS {column}" if column in columns else f"NULL::{kind} AS {column}"
-            for column, kind in _TYPES.items()
-        )
+        given = {column: f"{columns[column]}::{kind}" for column, kind in _TYPES.items() if column in columns}
+        if "place" in given:
+            name, place = given["adopter"], f"coalesce({given['place']}, '')"
+            given |= {"adopter": f"(nullif({name}, '') || ' (' || {place} || ')')", "place": place}
+        typed = ", ".join(f"{given.get(column, f'NULL::{kind}')} AS {column}" for column, kind in _TYPES.items())
         self.con.execute(f"CREATE VIEW rows_given AS SELECT {typed} FROM {_source(path)}")  # noqa: S608
         if "adoption_year" in columns:
             self.con.execute("CREATE VIEW given AS SELECT * FROM rows_given")
@@ -258,6 +266,14 @@ class LargePanel:
             )
         self._columns = columns
         return set(columns)
+
+    def _names_apart(self) -> int:
+        """Names that stand in several places: the name of an adopter ends in its place in brackets."""
+        name = "left(adopter, length(adopter) - length(place) - 3)"
+        found = self.con.execute(
+            f"SELECT count(*) FROM (SELECT {name} FROM given GROUP BY {name} HAVING min(place) <> max(place))"  # noqa: S608
+        )
+        return int(found.fetchall()[0][0])
 
     def _check_rows(self) -> None:
         counts = ", ".join(f"count_if({broken})" for _, broken, _, _ in _ROW_RULES)

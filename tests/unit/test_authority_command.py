@@ -121,6 +121,60 @@ def test_a_true_premium_is_found_and_exposure_makes_none_but_in_what_has_piled_u
         assert min(one["log_cumulative"]["estimate"] for one in found) > truth + 5
 
 
+def stations():
+    """A call sign of 1922 in one city stands in another since 1940: the first ended in 1930. Others stay where they are."""
+    rows = [("KXYZ", year, 50.0, 1922, 1930, "Boise") for year in range(1922, 1931)]
+    rows += [("KXYZ", year, 7.0, 1940, "", "Houston") for year in range(1940, 1951)]
+    rows += [
+        (f"W{at:03}", year, 10.0 + at + (year % 3), 1922 + at % 3, "", "Akron")
+        for at in range(12)
+        for year in range(1922 + at % 3, 1951)
+    ]
+    return text(rows, ("adopter", "year", "attention", "adoption_year", "end_year", "place"))
+
+
+def test_a_name_in_two_places_is_two_adopters_and_without_places_one_at_fault(ask, tmp_path):
+    path = tmp_path / "stations.csv"
+    path.write_text(stations(), encoding="utf-8")
+    own = read_own_panel(path)
+    ended = dict(own.panel.adopters.filter(pl.col("adopter").str.starts_with("KXYZ")).select("adopter", "ended").rows())
+    assert ended == {"KXYZ (Boise)": 1931.0, "KXYZ (Houston)": None}
+    assert own.panel.adopters.height == 14
+    assert "1 name in several places: told apart by place, one adopter for each" in own.warnings
+    with_place = pl.read_csv(path, schema_overrides={"end_year": pl.String})
+    with_place.drop("place").write_csv(path)
+    with pytest.raises(Refused, match=r"adoption_year of an adopter[\s\S]*KXYZ"):
+        read_own_panel(path)
+    with_place.with_columns(pl.col("place").replace("Akron", "")).write_csv(path)
+    with pytest.raises(Refused, match="missing values in place"):
+        read_own_panel(path)
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "radio_us_2022"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the stations' own file is not here")
+def test_a_call_sign_of_2022_is_that_of_1922_only_in_its_own_city(tmp_path):
+    """Real call signs and cities of 2022; years and attention made up: every third stood in another's city in 1922."""
+    real = pl.read_csv(next(SHARED.glob("*.csv"))).select(
+        "call_sign", pl.format("{}, {}", "city", "state").alias("place")
+    )
+    real = real.sort("call_sign").head(300)
+    elsewhere = pl.when(pl.int_range(300) % 3 == 0).then(pl.col("place").shift(7, fill_value="Nowhere"))
+    then = real.with_columns(elsewhere.otherwise("place").alias("place"))
+    moved = (real["place"] != then["place"]).sum()
+    rows = pl.concat(
+        frame.with_columns(year=pl.lit(year), attention=pl.int_range(300) + 10.0 + year / 1000)
+        for frame, years in ((then, (1922, 1923)), (real, (2021, 2022)))
+        for year in years
+    ).rename({"call_sign": "adopter"})
+    rows.write_csv(tmp_path / "s.csv")
+    own = read_own_panel(tmp_path / "s.csv")
+    assert 50 < moved <= 100
+    assert own.panel.adopters.height == 300 + moved
+    assert any(warning.startswith(f"{moved} names in several places") for warning in own.warnings)
+
+
 def test_the_same_file_gives_the_same_answer_whatever_the_order_of_adopters(tmp_path):
     lines = simulated(120).splitlines()
     names = dict.fromkeys(line.split(",")[0] for line in lines[1:])

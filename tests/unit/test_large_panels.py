@@ -269,6 +269,26 @@ def test_a_file_gives_what_its_rows_give(tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted({name, "own 1.parquet"})
 
 
+def test_a_name_in_two_places_is_two_adopters_out_of_core_too(tmp_path):
+    rows = ROWS.with_columns(place=pl.lit("Akron"))
+    again = rows.filter(pl.col("adopter").is_in(["a3", "a4"])).with_columns(
+        pl.lit("Boise").alias("place"), pl.col("attention") + 3, pl.lit("c1").alias("cluster")
+    )
+    both = pl.concat([rows, again])
+    both.write_parquet(tmp_path / "own.parquet")
+    found = read_large_panel(tmp_path / "own.parquet", tmp_path / "spill")
+    assert (found.adopters, found.counted.names_apart) == (62, 2)
+    assert found.sample.panel.adopters.height == 62
+    named = both.with_columns(pl.format("{} ({})", "adopter", "place").alias("adopter"))
+    theirs = out_of_core(as_given(named, found.early, found.late), tmp_path / "spill", 20_000)
+    assert found.readings.drop("lo", "hi").equals(theirs.drop("lo", "hi"))
+    both.with_columns(pl.when(pl.col("place") == "Boise").then(None).otherwise("place").alias("place")).write_parquet(
+        tmp_path / "own.parquet"
+    )
+    with pytest.raises(Refused, match="a place in every row"):
+        read_large_panel(tmp_path / "own.parquet", tmp_path / "spill")
+
+
 def test_without_adoption_years_the_first_attention_stands_in(tmp_path):
     filler = pl.when(pl.col("adopter") == "a1").then(0.0).otherwise("attention")
     rows = ROWS.with_columns(attention=pl.when(pl.col("year") < 2013).then(filler).otherwise("attention"))
