@@ -1,8 +1,8 @@
 """`longwave authority`: what a user's own panel of adopters says of early authority.
 
 Registered on the one command line (`longwave.pipelines.cli`), whose contract it follows. Nothing but the file is read; a home
-is needed only as the place of what does not fit in memory. What is printed for a person holds the same numbers as the JSON,
-whose shape `authority_answer` describes.
+is needed only as the place of what does not fit in memory, and of panels that a person added (`local_panels`). What is printed
+for a person holds the same numbers as the JSON, whose shape `authority_answer` describes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from longwave.pipelines.console import check_out, plain_console, write_out
+from longwave.warehouse.home import Home
 from rich.table import Table
 
 
@@ -21,7 +22,7 @@ def authority(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Text with a header, or Parquet: adopter, year, attention[, adoption_year, end_year, field, cluster, …].",
+            help="Text with a header, or Parquet: adopter, year, attention[, adoption_year, end_year, field, cluster, place, …].",
         ),
     ],
     json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the answer as JSON.")] = None,
@@ -33,8 +34,12 @@ def authority(
 
     One row an adopter and year. Columns: adopter (a name), year, attention (0 or more); adoption_year (empty: never adopted),
     end_year (a dated end: missing is not dead), field (what adopters are compared within), cluster (what they may be alike
-    by, such as an owner). Every other column of numbers is held constant, and must be from before the adoption: named by its
-    year (standing_2010), else of the year of its row. What was measured from the adoption on alone is refused.
+    by, such as an owner), place (where names are given again, as call signs are: one name in two places is two adopters).
+    Every other column of numbers is held constant, and must be from before the adoption: named by its year (standing_2010),
+    else of the year of its row. What was measured from the adoption on alone is refused.
+
+    In place of a file, magazines or platforms: the file in LONGWAVE_HOME/local/magazines or platforms, as its publisher gave
+    it. It is read here alone: nothing of it is ever published.
 
     Premiums are per year of earlier adoption, of adopters at least three years old, and never causal. A warning says where
     there are too few adopters to decide anything, and how many would do.
@@ -43,16 +48,22 @@ def authority(
 
     Exit codes: 0 read, with or without warnings; 1 the figures are refused; 2 wrong usage.
     """
-    from longwave.pipelines.authority_answer import answer
+    from longwave.pipelines.authority_answer import answer, answered
     from longwave.pipelines.intake import NoSuchFile
+    from longwave.pipelines.local_panels import LOCAL, local_panel
     from longwave.pipelines.settings import Settings
 
     for out, option in ((json_out, "--json"), (html_out, "--html")):
         check_out(out, option, file)
     if json_out and html_out and json_out.expanduser().absolute() == html_out.expanduser().absolute():
         raise typer.BadParameter("--json and --html name the same file", param_hint="--html")
+    home = Settings().house()
     try:
-        document = answer(file.expanduser(), Settings().house().spill)
+        if str(file) in LOCAL and not file.exists():
+            _check_private((json_out, html_out), home)
+            document = answered(local_panel(home.local, str(file)), home.spill)
+        else:
+            document = answer(file.expanduser(), home.spill)
     except NoSuchFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from None
     console = plain_console()
@@ -66,6 +77,14 @@ def authority(
 
         write_out(html_out, page(document), "--html")
         console.print(f"page: {html_out}")
+
+
+def _check_private(outs: tuple[Path | None, Path | None], home: Home) -> None:
+    """Refuse to write what rests on private rows into what is published."""
+    for out, option in zip(outs, ("--json", "--html"), strict=True):
+        where = out.expanduser().resolve() if out else None
+        if where and any(where.is_relative_to(site.resolve()) for site in (home.site, home.hosted)):
+            raise typer.BadParameter(f"{out} is published, and this rests on rows that may not be", param_hint=option)
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -108,6 +108,10 @@ def test_no_row_of_a_source_that_may_not_be_passed_on_is_exported(inside, home_c
     kept = "owid_technology_diffusion"
     with duckdb.connect(str(home_copy / "warehouse.read.duckdb")) as con:
         con.execute("UPDATE sources SET redistribute = false WHERE source = ?", [kept])
+    # A file of the owner's own, of a form that the command for it reads.
+    private = home_copy / "local" / "magazines" / "own.csv"
+    private.parent.mkdir(parents=True)
+    private.write_text("code,title,year,mean_issue_circulation\nqx,Poisoned Weekly,1950,731946205\n", encoding="utf-8")
     (tmp_path / "report").mkdir()  # an empty folder is nobody's
     result = inside(["report", "--out", str(tmp_path / "report")], home_copy)
     assert result.returncode == 0, result.stderr
@@ -117,6 +121,9 @@ def test_no_row_of_a_source_that_may_not_be_passed_on_is_exported(inside, home_c
         assert before - after == {kept}
     assert (home_copy / "site" / "data" / "latest" / f"{kept}.csv").is_file()
     for path in (tmp_path / "report").rglob("*.*"):
+        read = pl.read_parquet(path).write_csv().encode() if path.suffix == ".parquet" else path.read_bytes()
+        assert b"731946205" not in read, path.name
+        assert b"Poisoned Weekly" not in read, path.name
         if path.suffix == ".csv" and path.name != "data_dictionary.csv":
             assert kept not in path.read_text(encoding="utf-8"), path.name
         if path.parent.name == "compare":
