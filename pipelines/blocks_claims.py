@@ -161,6 +161,12 @@ def _association(findings: pl.DataFrame) -> str:
     return f"Descriptive, corrected for bias: {'; '.join(said)}; the channel tells {told} of the verdict’s entropy."
 
 
+def _social_time() -> str:
+    """Between which amounts of social time a day the layers' minutes lie, as the reviewed table has them."""
+    low, high = load_fact("social_time").sort("minutes_a_day").select("who", "minutes_a_day").rows()
+    return f"their band runs from the {low[1]} minutes a day of {low[0]} to the {high[1] / 60:g} hours of {high[0]}"
+
+
 def _upkeep(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
     rows = _drawn(points, "hours_a_week")
     if rows.is_empty():
@@ -184,8 +190,7 @@ def _upkeep(findings: pl.DataFrame, points: pl.DataFrame) -> FigureBlock | None:
         note=(
             "Conditional arithmetic: it follows from stated inputs, and is no evidence about them. A card takes "
             f"{CARD.value:g} minutes ({CARD.low:g} to {CARD.high:g}). Layers of closeness are filled from the inside, at the "
-            "frequencies and minutes of the table of facts; their band runs from the 41 minutes a day that Americans tell time "
-            "diaries to the 3.5 hours of Dunbar. With the table’s "
+            f"frequencies and minutes of the table of facts; {_social_time()}. With the table’s "
             f"minutes {HOURS:g} hours keep {palette.two_figures(kept['estimate'])} relationships by layers (range "
             f"{palette.span(kept['lo'], kept['hi'])}); {people} take exactly {2 * HOURS:g} hours at "
             f"{palette.two_figures(multiple)} times those minutes. The command longwave upkeep works it out for other numbers."

@@ -18,7 +18,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import polars as pl
-from longwave.warehouse.world import FACT_TABLES, load_fact
+from longwave.warehouse.world import FACT_TABLES, QUOTED, load_fact
 
 _IMPORT = re.compile(
     rb"^[ \t]*((?:from[ \t]+longwave\b|import[ \t][^\n]*\blongwave\b)[^\n(]*(?:\([^)]*\))?[^\n]*)", re.MULTILINE
@@ -41,7 +41,7 @@ def frame_digest(frame: pl.DataFrame) -> str:
 
 def facts_digest() -> str:
     """Digest of every table of facts about the world."""
-    return digest_of(*[frame_digest(load_fact(name)) for name in FACT_TABLES])
+    return digest_of(*[frame_digest(load_fact(name)) for name in (*FACT_TABLES, *QUOTED)])
 
 
 def step_key(modules: tuple[str, ...], inputs: Mapping[str, str], parameters: Mapping[str, object]) -> str:

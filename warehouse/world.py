@@ -11,7 +11,7 @@ from importlib import resources
 
 import polars as pl
 
-_INTEGERS = {"year", "year_from", "year_to"}
+_INTEGERS = {"year", "year_from", "year_to", "minutes_a_day"}
 _NUMBERS = {"low", "value", "high"}
 FACT_TABLES: tuple[str, ...] = (
     "places",
@@ -27,6 +27,8 @@ FACT_TABLES: tuple[str, ...] = (
     "channels",
     "closeness",
 )
+QUOTED: tuple[str, ...] = ("social_time",)
+"""Tables that pages quote and nothing computes from: they are in no warehouse."""
 
 
 @cache

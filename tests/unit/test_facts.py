@@ -34,6 +34,7 @@ HEADERS = {
     "endings": ["medium", "adopter", "place", "day", "event", "citation", "url", "status", "note"],
     "channels": ["channel", "title", "known", "medium", "group", "citation", "url", "status", "note"],
     "closeness": ["layer", "quantity", "low", "value", "high", "citation", "url", "status", "note"],
+    "social_time": ["who", "minutes_a_day", "citation", "url", "status", "note"],
 }
 COMPARED = [
     "AUS",
@@ -255,6 +256,19 @@ def test_every_channel_of_the_counts_has_its_rule() -> None:
     assert (known["group"] != "").all()
     assert 1 < known["group"].n_unique() < known.height
     assert set(rules["medium"]) - {""} <= set(table("media")["medium"])
+
+
+def test_low_ends_of_closeness_and_the_words_of_the_claim_are_those_of_social_time(root) -> None:
+    low, high = sorted(int(row) for row in table("social_time")["minutes_a_day"])
+    assert set(table("social_time")["status"]) == {"verified"}
+    minutes = table("closeness").filter(
+        pl.col("quantity") == "minutes_per_contact", pl.col("citation").str.contains("Dunbar")
+    )
+    assert minutes.height == 4
+    for row in minutes.iter_rows(named=True):
+        assert float(row["low"]) == pytest.approx(float(row["high"]) * low / high, abs=0.01), row["layer"]
+    claims = (root / "models" / "claims.toml").read_text(encoding="utf-8")
+    assert f"{high / 60:g} hours of social time a day (Dunbar) or {low} minutes" in claims
 
 
 def test_layers_of_closeness_hold_every_quantity_once_and_an_assumption_is_not_verified() -> None:
