@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from longwave.models.speed import predicted, predicted_by_rank
 
-REPLICATES = 5_000
+REPLICATES = 40_000
 SEED = 20261126
 RESULT = Path(__file__).parent / "results" / "speed_coverage.json"
 LOGS = {
