@@ -14,8 +14,11 @@ with a `stress` says what else was put in the primary result's place (a contribu
 does not stand then, the claim is reported as fragile, which does not move the verdict either.
 
 A primary criterion with `sign_only` stands beside another of its panel: the same question asked of another outcome. Its estimate
-alone counts, and the panel decides only where all of them lie on one side. A claim with `horizon_claim` speaks of the long run:
-where the longest horizon that its panels observed is under ten years, it is too early for any verdict.
+alone counts, and the panel decides only where all of them lie on one side: one whose interval holds 0 counts like any other, one
+that is 0 or was not measured lies on no side, and a sensitivity of another sign changes nothing.
+
+A claim with `horizon_claim` speaks of the long run: where the longest horizon that its panels observed is under ten years, it is
+too early for any verdict.
 """
 
 from __future__ import annotations

@@ -27,8 +27,11 @@ SEED: Final = 20261126
 TOP: Final = 10
 COMPLETE: Final = 0.8
 LEAST_PRESENT: Final = 10
-BOOTSTRAP: Final = "percentile bootstrap over adopters and over clusters, the wider of the two"
-JACKKNIFE: Final = "infinitesimal jackknife by random groups of clusters, or of adopters where there are few clusters"
+_SHARES: Final = "; of shares Wilson’s, for as many adopters on their own"
+BOOTSTRAP: Final = f"percentile bootstrap over adopters and over clusters, the wider of the two{_SHARES}"
+JACKKNIFE: Final = (
+    f"infinitesimal jackknife by random groups of clusters, or of adopters where there are few clusters{_SHARES}"
+)
 _READINGS: Final = (
     "tau_b_dead_last",
     "tau_b_survivors",

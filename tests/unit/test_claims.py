@@ -358,6 +358,23 @@ def test_a_contradiction_needs_agreement_too_and_a_missing_outcome_agrees_with_n
     assert evaluated(against, text=four())["verdict"] == "undecided"
 
 
+def test_a_sensitivity_of_another_sign_changes_nothing_and_an_outcome_of_0_lies_on_no_side():
+    extra = """
+[[claims.criteria]]
+panel = "a"
+role = "sensitivity"
+measure = "turned"
+mode = "m"
+k = 1
+above = 0
+"""
+    turned = finding("a", -0.5, -0.6, -0.4).with_columns(measure=pl.lit("turned"))
+    entry = evaluated(finding("a", 0.5, 0.4, 0.6), other(0.2), turned, text=four() + extra)
+    assert (entry["verdict"], entry["signs_differ"], entry["by"][-1]["holds"]) == ("supported", [], False)
+    nothing = evaluated(finding("a", 0.5, 0.4, 0.6), other(0.0), turned, text=four() + extra)
+    assert (nothing["verdict"], nothing["signs_differ"]) == ("undecided", ["a"])
+
+
 def test_what_no_interval_decides_is_not_laid_to_the_signs():
     entry = evaluated(finding("a", 0.2, -0.4, 0.6), other(-0.2), text=four())
     assert (entry["verdict"], entry["signs_differ"]) == ("undecided", [])
