@@ -177,4 +177,5 @@ def wilson(share: float, n: float, level: float) -> tuple[float, float]:
     z = float(stats.norm.ppf((1.0 + level) / 2.0))
     middle = (share + z**2 / (2.0 * n)) / (1.0 + z**2 / n)
     half = z / (1.0 + z**2 / n) * np.sqrt(share * (1.0 - share) / n + z**2 / (4.0 * n**2))
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+    # Of none or of all an end is the share itself, which rounding must not miss.
+    return min(max(float(middle - half), 0.0), share), max(min(float(middle + half), 1.0), share)

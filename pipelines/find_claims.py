@@ -157,6 +157,10 @@ def _add_pairs(rows: Rows, table: Array, titles: Sequence[str]) -> None:
         )
 
 
+UNCORRECTED = "descriptive, without an interval: Cramér’s V and the information as they are, beside it, have theirs"
+"""Why a measure of association has none."""
+
+
 def _add_association(rows: Rows, mode: str, table: Array) -> None:
     found = channels.association(table)
     same = {"n": found.n, "n_clusters": None, "unit": "0 to 1"}
@@ -169,7 +173,8 @@ def _add_association(rows: Rows, mode: str, table: Array) -> None:
         ("information_share_corrected", found.information_corrected, None, None),
     ):
         level = None if lo is None else 0.95
-        rows.finding(STATEMENTS, measure, mode, estimate=estimate, lo=lo, hi=hi, level=level, **same)
+        note = UNCORRECTED if lo is None else None
+        rows.finding(STATEMENTS, measure, mode, estimate=estimate, lo=lo, hi=hi, level=level, note=note, **same)
 
 
 # --- upkeep

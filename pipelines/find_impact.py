@@ -70,6 +70,7 @@ def impact_rows(panels: Mapping[str, AdopterPanel]) -> Rows:
     for row in found.skills:
         # From few subregions there is no interval.
         lo, hi, level = (row.lo, row.hi, LEVEL) if math.isfinite(row.lo) else (None, None, None)
+        said = (compared.get(row.medium), None if lo is not None else "too few subregions for an interval")
         rows.finding(
             PLACES,
             f"{SKILL}/{row.model}",
@@ -81,8 +82,9 @@ def impact_rows(panels: Mapping[str, AdopterPanel]) -> Rows:
             n=row.n,
             n_clusters=row.clusters,
             unit=UNIT,
-            note=compared.get(row.medium),
+            note="; ".join(part for part in said if part) or None,
         )
     for column, estimate, _ in found.importance.iter_rows():
-        rows.finding(PLACES, f"{ADDS}/{column}", MODELS[-1], estimate=estimate, n=frame.height, unit=UNIT)
+        note = "descriptive, the mean over the media left out: what the fitted models use, without an interval"
+        rows.finding(PLACES, f"{ADDS}/{column}", MODELS[-1], estimate=estimate, n=frame.height, unit=UNIT, note=note)
     return rows

@@ -174,3 +174,23 @@ def test_every_series_of_record_is_fitted_by_every_family_and_the_whole_ones_are
     assert all(published[name].drop_nulls().is_finite().all() for name in numbers)
     assert published.filter(pl.col("m") > pl.col("ceiling") * (1 + 1e-9)).is_empty()
     assert published.filter((pl.col("status") == "ok") != pl.col("m_error").is_not_null()).is_empty()
+
+
+def test_every_number_that_claims_rest_on_has_an_interval_or_says_why_it_has_none(full_home, query):
+    """Exact by what they are: p-values, counts, factors worked out from a table, and what simulated worlds were made with."""
+    exact = {"p-value", "clusters", "journals", "pairs", "series", "years", "factor"}
+    bare = query(
+        full_home.home,
+        """SELECT DISTINCT step, subject, measure, unit FROM findings
+           WHERE estimate IS NOT NULL AND lo IS NULL AND hi IS NULL AND note IS NULL AND subject <> 'simulated worlds'
+             AND step IN ('findings/authority', 'findings/channels', 'findings/impact', 'findings/persistence',
+                          'findings/presence', 'findings/speed')""",
+    )
+    assert len(bare) > 10
+    assert [row for row in bare if row["unit"] not in exact] == []
+    tops = (
+        "SELECT estimate, lo, hi FROM findings WHERE measure IN ('retention', 'displacement') AND estimate IS NOT NULL"
+    )
+    rows = query(full_home.home, tops)
+    assert len(rows) > 50
+    assert all(0 <= row["lo"] <= row["estimate"] <= row["hi"] <= 1 and row["lo"] < row["hi"] for row in rows)
