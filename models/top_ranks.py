@@ -112,9 +112,9 @@ def top_rows(counts: Counts, own: IntArray, top_n: int, level: float = 0.95) -> 
         if measure == "retention":
             pushed = pushed - at_h.moved(early)
         found = _share(n, (kept, base), (pushed, base - own_edge.moved(of)), own, level)
-        known = found["method"] is not None
-        found["method"] = f"top {top_n}; ties at the edge count in part; {found['method']}" if known else None
-        found["reason"] = None if known else "of nobody in the top it is known"
+        method = found["method"]
+        found["method"] = f"top {top_n}; ties at the edge count in part; {method}" if method else None
+        found["reason"] = None if method else "of nobody in the top it is known"
         rows.append(head | {"measure": measure, "bound": bound} | found)
     return rows
 
