@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 from longwave.models.persistence import persistence as compare
+from longwave.pipelines import find_reliability
 from longwave.pipelines.beside import both
 from longwave.warehouse.tables import polars_schema
 
@@ -98,7 +99,11 @@ WITHOUT_LARGEST = "without the largest subregion"
 PERSISTENCE_CURVES = {"tau_b_survivors": "tau_b", "partial_tau_b_copula": "partial_tau_b"}
 
 
-def persistence(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int]) -> Rows:
+def persistence(
+    frames: Mapping[str, pl.DataFrame],
+    launches: Mapping[str, int],
+    revised: Mapping[str, pl.DataFrame] | None = None,
+) -> Rows:
     """Rank agreement of countries between an early year of a medium and later ones.
 
     The early year is ten years after the medium's first launch anywhere, or the first year with at least 15 countries
@@ -107,11 +112,17 @@ def persistence(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int])
     Args:
         frames: countries by medium: adopter, code, region, subregion, k, value, log_wealth_prior.
         launches: year of first launch anywhere, by medium.
+        revised: figures that two vintages give (year, value_earlier, value_later), by medium, of shares alone.
 
     """
     rows = Rows()
-    for found in both(_of_two_years, list(_two_years(frames, launches))):
+    asked = list(_two_years(frames, launches, revised or {}))
+    for found in both(_of_two_years, asked):
         rows.add(found)
+    for medium in dict.fromkeys(each.medium for each in asked):
+        own = [each for each in asked if each.medium == medium]
+        row = find_reliability.half_life(len(own), own[0].pairs["y_k"].count())
+        rows.finding(medium, row.pop("measure"), OBSERVED, k=own[0].early, **row)
     return rows
 
 
@@ -124,21 +135,31 @@ class _TwoYears:
     horizon: int
     launch: int
     pairs: pl.DataFrame
+    revised: pl.DataFrame | None
 
 
-def _two_years(frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int]) -> Iterator[_TwoYears]:
+def _two_years(
+    frames: Mapping[str, pl.DataFrame], launches: Mapping[str, int], revised: Mapping[str, pl.DataFrame]
+) -> Iterator[_TwoYears]:
     for medium, frame in frames.items():
         early = early_year(frame)
         if early is not None:
             for horizon in horizons(frame, early):
-                yield _TwoYears(medium, early, horizon, launches[medium], _pairs(frame, early, horizon))
+                pairs = _pairs(frame, early, horizon)
+                yield _TwoYears(medium, early, horizon, launches[medium], pairs, revised.get(medium))
 
 
 def _of_two_years(asked: _TwoYears) -> Rows:
     rows = Rows()
     medium, early, horizon = asked.medium, asked.early, asked.horizon
-    for row in _compared(asked.pairs, early, horizon, asked.launch, N_PERMUTATIONS).iter_rows(named=True):
+    table = _compared(asked.pairs, early, horizon, asked.launch, N_PERMUTATIONS)
+    for row in table.iter_rows(named=True):
         _add_persistence(rows, medium, early, row)
+    tau = table.row(by_predicate=pl.col("measure") == "tau_b_survivors", named=True)
+    years = (asked.launch + early, asked.launch + horizon)
+    for row in find_reliability.reliability(asked.pairs, asked.revised, tau, years, SEED):
+        clusters = table["n_regions"].max()
+        rows.finding(medium, row.pop("measure"), OBSERVED, k=early, horizon=horizon, n_clusters=clusters, **row)
     if horizon in STRESSED.get(medium, ()):
         _add_without_largest(rows, medium, early, horizon, asked.pairs, asked.launch)
     return rows

@@ -55,11 +55,12 @@ from longwave.warehouse.panels import (
     first_launch,
     freeze,
     left_out,
+    of_record,
     sources_behind,
 )
 from longwave.warehouse.records import records
 from longwave.warehouse.reference_series import reference_frame, world_frame
-from longwave.warehouse.revision_frames import revision_frame
+from longwave.warehouse.revision_frames import revised_shares, revision_frame
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.world import load_fact, places
 
@@ -261,10 +262,16 @@ def persistence(house: House) -> dg.MaterializeResult[None]:
         vintage = newest_vintage(warehouse.con, [s for medium in frames for s in sources_behind(medium)])
         inputs = {medium: frame_digest(frame) for medium, frame in frames.items()}
         inputs |= {"launches": repr(launches), "vintage": str(vintage)}
+        # Earlier vintages tell how far figures err: read again only where a source has new ones.
+        sources = sorted({source for medium in frames for source in sources_behind(medium)})
+        inputs["vintages"] = digest_of(
+            *[part for source in sources for part in results.capture_contents(warehouse.con, source)]
+        )
         key = step_key(("longwave.pipelines.find",), inputs, {"seed": find.SEED, "n_boot": find.N_BOOT})
         changed = warehouse.step_key(step) != key
         if changed:
-            _store(warehouse, step, find.persistence(frames, launches), key, vintage)
+            revised = revised_shares(warehouse.con, {medium: of_record(medium) for medium in frames})
+            _store(warehouse, step, find.persistence(frames, launches, revised), key, vintage)
         return _result(warehouse, step, changed)
 
 

@@ -296,6 +296,12 @@ def first_launch(con: duckdb.DuckDBPyConnection, medium: str) -> int:
     return int(cited["cited"][0])
 
 
+def of_record(medium: str) -> tuple[str, str]:
+    """Source and measure of the figures that persistence of a medium is read off."""
+    row = _record(PANELS[PERSISTENCE_PANELS[medium][0]]).row(0, named=True)
+    return str(row["source"]), str(row["measure"])
+
+
 def adopters_frame(con: duckdb.DuckDBPyConnection, medium: str) -> pl.DataFrame:
     """Countries of one medium on years since its first launch anywhere, with wealth before that launch.
 

@@ -8,6 +8,8 @@ and withdraws nothing of the others. A value carried forward is no observation: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 import polars as pl
 
@@ -79,3 +81,28 @@ def revision_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     con.execute(_STATED)
     frame: pl.DataFrame = con.sql(_FRAME).pl()
     return frame
+
+
+def revised_shares(con: duckdb.DuckDBPyConnection, records: Mapping[str, tuple[str, str]]) -> dict[str, pl.DataFrame]:
+    """Yearly shares of places that two consecutive vintages give: year, value_earlier, value_later, by name.
+
+    Zeros are left out, which may be filler; so is what has no such figure.
+
+    Args:
+        con: as of `revision_frame`.
+        records: source and measure, by name.
+
+    """
+    frame = revision_frame(con).filter(
+        pl.col("unit") == "percent",
+        pl.col("period_kind") == "year",
+        pl.col("adopter_kind").is_in(["country", "territory"]),
+        pl.col("value_earlier") > 0,
+        pl.col("value_later") > 0,
+    )
+    found = {}
+    for name, (source, measure) in records.items():
+        own = frame.filter(pl.col("source") == source, pl.col("measure") == measure)
+        if own.height:
+            found[name] = own.select("year", "value_earlier", "value_later")
+    return found

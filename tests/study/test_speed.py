@@ -53,5 +53,7 @@ def test_one_more_lies_inside_as_often_as_is_said(found, n):
     assert abs(found["log-normal"][str(n)]["coverage"] - 0.95) < error
     for name in LOGS:
         row = found[name][str(n)]
+        # Of years that are not log-normal it holds a little less often, and within what is asked of any interval.
+        assert 0.93 <= row["coverage"] <= 0.97
         level = row["level_by_rank"]
         assert abs(row["coverage_by_rank"] - level) < 3 * np.sqrt(level * (1 - level) / REPLICATES)

@@ -1,0 +1,117 @@
+"""How far ranks can be trusted: by hand, in worlds whose errors are known, and what the findings say where nothing is known."""
+
+import numpy as np
+import polars as pl
+import pytest
+from longwave.models import reliability as model
+from longwave.models.ranks import weighted_tau_b
+from longwave.pipelines import find, find_reliability
+
+TAU = {"estimate": 0.5, "lo": 0.3, "hi": 0.7, "level": 0.95}
+
+
+def share(odds):
+    return 100.0 / (1.0 + np.exp(-odds))
+
+
+def world(n=4000, sd=0.5, move=0.8, seed=3):
+    """True log odds at two years, and two readings of each with errors of this standard deviation."""
+    rng = np.random.default_rng(seed)
+    early = rng.normal(size=n)
+    late = 0.7 * early + move * rng.normal(size=n)
+    return early, late, [share(level + sd * rng.normal(size=n)) for level in (early, early, late, late)]
+
+
+def test_log_odds_and_revisions_by_hand():
+    assert model.logit([50.0, 0.0, 100.0]) == pytest.approx([0.0, -7.6004, 7.6004], abs=1e-4)
+    assert np.isnan(model.revision_sd([50.0] * 29, [60.0] * 29))
+    assert model.revision_sd([50.0] * 30, [60.0] * 30) == pytest.approx(np.log(1.5))
+
+
+def test_what_errors_took_from_a_rank_correlation_is_given_back():
+    early, late, (x, again, y, _) = world()
+    sd = model.revision_sd(x, again) / np.sqrt(2.0)  # both of these readings err
+    assert sd == pytest.approx(0.5, rel=0.05)
+    first, second = model.reliability(x, sd), model.reliability(y, sd)
+    assert (first, second) == pytest.approx((1 / 1.25, 1.13 / 1.38), abs=0.02)
+    true, read = (float(weighted_tau_b(a, b)[0]) for a, b in ((early, late), (x, y)))
+    assert read < true - 0.05
+    assert model.corrected(read, first, second) == pytest.approx(true, abs=0.02)
+    assert model.corrected(0.9, 0.5, 0.5) == 1.0
+
+
+def test_where_nothing_but_errors_moves_ranks_the_null_says_what_is_seen():
+    _, _, (x, again, _, _) = world(n=400)
+    r = model.reliability(x, 0.5)
+    null = model.noise_alone(x, r, r, top_n=10, draws=200, seed=1)
+    seen = float(weighted_tau_b(x, again)[0])
+    assert null.tau[1] < seen < null.tau[2]
+    assert null.retention[1] <= null.retention[0] <= null.retention[2] < 1.0
+    assert model.noise_alone(x, 1.0, 1.0, top_n=10, draws=3, seed=1).tau[0] == 1.0
+    assert null == model.noise_alone(x, r, r, top_n=10, draws=200, seed=1)
+
+
+def test_pairs_that_can_be_told_apart():
+    assert model.told_apart(share(np.array([0.0, 1.0, 3.0])), 0.5) == pytest.approx(2 / 3)
+    assert model.told_apart(share(np.array([0.0, 1.0, 3.0])), 0.1) == 1.0
+
+
+def test_overlap_is_that_of_the_paper_and_of_hand():
+    """Orders abc and bac: agreement 0, 1, 1; p^3 + (1 - p)/p (p^2 + p^3)."""
+    p = 0.9
+    assert model.overlap([3, 2, 1], [2, 3, 1]) == pytest.approx(p**3 + (1 - p) / p * (p**2 + p**3))
+    assert model.overlap([3, 2, 1], [3, 2, 1]) == pytest.approx(1.0)
+    # Who is not there later is in no later top; tied ones belong to a top in part.
+    assert model.overlap([3, 2, 1], [np.nan, 2, 1]) == pytest.approx(0.5 * p**2 + (1 - p) / p * 0.5 * p**2)
+    assert model.overlap([2, 2, 1], [3, 2, 1]) == pytest.approx(p**3 + (1 - p) / p * (0.5 * p + p**2 + p**3))
+
+
+def test_a_half_life_needs_horizons_and_adopters():
+    assert model.no_half_life(6, 100) is None
+    assert model.no_half_life(4, 194) == "4 horizons of the 6 at least"
+    assert find_reliability.half_life(5, 18)["note"].count("at least") == 2
+
+
+def pairs(n=60, seed=2):
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(size=n)
+    return pl.DataFrame({"y_k": share(odds), "y_H": share(odds + rng.normal(size=n))})
+
+
+def revised(sd, years=(2000, 2010), n=80, seed=4):
+    rng = np.random.default_rng(seed)
+    parts = [(year, share(level), share(level + sd * rng.normal())) for year in years for level in rng.normal(size=n)]
+    return pl.DataFrame(parts, schema=["year", "value_earlier", "value_later"], orient="row")
+
+
+def test_every_row_has_a_number_or_the_reason_why_not():
+    names = {"overlap", *find_reliability._NAMES}
+    for figures, known in ((revised(0.3), True), (revised(0.3, (2000,)), False), (None, False), (revised(9.0), False)):
+        rows = find_reliability.reliability(pairs(), figures, TAU, (2000, 2010), 1)
+        assert {row["measure"] for row in rows} == names
+        assert all((row["estimate"] is None) is not known for row in rows if row["measure"] != "overlap")
+        assert all(row["note"] or row["lo"] is not None for row in rows)
+    assert "as large as" in rows[-1]["note"]
+    few = find_reliability.reliability(pairs(9), None, TAU, (2000, 2010), 1)
+    assert few[0]["estimate"] is None
+
+
+def test_the_study_keeps_them_beside_persistence(monkeypatch):
+    monkeypatch.setattr(find, "N_BOOT", 49)
+    monkeypatch.setattr(find, "N_PERMUTATIONS", 9)
+    monkeypatch.setattr(find, "STRESSED", {})
+    rng = np.random.default_rng(5)
+    odds = rng.normal(size=40)
+    rows = [
+        (f"P{at}", f"P{at}", f"R{at % 6}", k, float(share(odds[at] + 0.4 * rng.normal())), float(odds[at]))
+        for at in range(40)
+        for k in (10, 15)
+    ]
+    schema = ["code", "adopter", "subregion", "k", "value", "log_wealth_prior"]
+    frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(region=pl.col("subregion"))
+    found = find.persistence({"internet": frame}, {"internet": 1990}, {"internet": revised(0.2, (2000, 2005))}).findings
+    by = {(row["measure"], row["horizon"]): row for row in found if row["mode"] == find.OBSERVED}
+    assert by["tau_b_survivors", 15]["estimate"] < by["tau_b_corrected", 15]["estimate"]
+    assert by["tau_b_if_noise_alone", 15]["lo"] > by["tau_b_survivors", 15]["estimate"]
+    assert by["half_life", -1]["note"].startswith("no half-life: 1 horizons")
+    assert by["overlap", 15]["n_clusters"] == 6
