@@ -60,7 +60,7 @@ def reliability(
         _row("reliability_early", n, unit="share of variance", estimate=first, note=said),
         _row("reliability_late", n, unit="share of variance", estimate=second, note=said),
         _row("told_apart", n, unit="share of pairs", estimate=model.told_apart(early, sds[0]), note=said),
-        _row("tau_b_corrected", n, level=tau["level"], **without),
+        _row("tau_b_corrected", n, level=tau["level"]) | without,
     ]
     for name, drawn, unit in (
         ("tau_b_if_noise_alone", null.tau, "rank correlation"),
