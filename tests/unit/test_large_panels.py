@@ -191,6 +191,23 @@ def test_shares_of_the_top_have_the_intervals_of_pair_by_pair(tmp_path):
         assert 0 <= own[3] <= own[2] < own[4] <= 1
 
 
+def test_the_readme_says_of_shares_of_the_top_what_the_study_found(root):
+    study = json.loads((root / "tests" / "study" / "results" / "top_ranks.json").read_text(encoding="utf-8"))
+    held = [100 * row["coverage"] for world in study["worlds"].values() for row in world["readings"].values()]
+    assert study["replicates"] >= 2000
+    assert len(held) == 6 * len(study["worlds"])
+    told = (
+        f"held in {min(held):.1f} to {max(held):.1f} % of {study['replicates']:,} simulated panels of each of "
+        f"{len(study['worlds'])} kinds"
+    )
+    assert told in " ".join((root / "README.md").read_text(encoding="utf-8").split())
+    # Where the share is of many, and there are clusters enough, it is as close as asked but for the error of the study.
+    close = [row["coverage"] for name in ("200 adopters alone", "6,000 in 40 clusters", "6,000 adopters alone")
+             for row in study["worlds"][f"top 50: {name}"]["readings"].values()]  # fmt: skip
+    assert min(close) >= 0.93
+    assert max(close) <= 0.97 + 3 * np.sqrt(0.95 * 0.05 / 2000)
+
+
 def test_few_clusters_leave_the_interval_to_adopters(tmp_path):
     """By four clusters nothing can be told apart: as if there were none."""
     frame = made(600).with_columns(
