@@ -196,12 +196,13 @@ def _noise(findings: pl.DataFrame) -> str:
     null = rows.row(-1, named=True)
     same = findings.filter(pl.col("subject") == null["subject"], pl.col("horizon") == null["horizon"])
     one = {row["measure"]: row for row in same.filter(pl.col("mode") == "observed").iter_rows(named=True)}
-    told = [palette.two_figures(one[name]["estimate"]) for name in ("tau_b_survivors", "tau_b_corrected", "told_apart")]
+    read, without = (palette.two_figures(one[name]["estimate"]) for name in ("tau_b_survivors", "tau_b_corrected"))
+    apart = f"{palette.two_figures(100 * one['told_apart']['estimate'])}{palette.THIN_SPACE}%"
     return (
         f" If nothing but errors of measurement moved ranks, τ-b in the {null['subject']}’s year {null['horizon']} would be "
-        f"{palette.two_figures(null['estimate'])} ({palette.span(null['lo'], null['hi'])}) and not {told[0]}, which is {told[1]} "
-        f"without such errors; {told[2]} of all pairs of countries can be told apart in year {null['k']}. Errors are read off "
-        "how vintages revise each other, and are not known where there is one vintage alone."
+        f"{palette.two_figures(null['estimate'])} ({palette.span(null['lo'], null['hi'])}); it is {read}, and {without} "
+        f"corrected for such errors. Of all pairs of countries {apart} can be told apart in year {null['k']}. Errors are read "
+        "off how vintages revise each other, and are not known where there is one vintage alone."
     )
 
 

@@ -2,9 +2,9 @@
 
 Pair by pair: 120 adopters in 6 to 30 clusters of one size, by the bootstraps of `longwave.models.persistence`; those of six have
 half of all in common. Out of core: 6,000 in 8 to 30. The truth is a panel of 2,000,000 adopters without clusters (clusters do not
-change it, `rank_worlds.py`). Asked: rank correlations in 93 to 97 %; survival, Wilson's for fewer adopters, in at least 93 %; with
-three standard errors of the simulation. Pair by pair, six clusters make intervals that hold in 97 to 98 %: cautious, and left so.
-Writes `results/few_clusters_*.json`; figures are quoted from those files only.
+change it, `rank_worlds.py`). Asked, with three standard errors of the simulation: rank correlations in 93 to 97 %; survival,
+Wilson's for fewer adopters, in at least 93 %. Pair by pair, six clusters hold in 97 to 98 %: cautious, and left so. Writes
+`results/few_clusters_*.json`; figures are quoted from those files only.
 """
 
 import json

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from longwave.models import reliability as model
 from longwave.models.ranks import weighted_tau_b
-from longwave.pipelines import find, find_reliability
+from longwave.pipelines import blocks, find, find_reliability
 
 TAU = {"estimate": 0.5, "lo": 0.3, "hi": 0.7, "level": 0.95}
 
@@ -115,3 +115,26 @@ def test_the_study_keeps_them_beside_persistence(monkeypatch):
     assert by["tau_b_if_noise_alone", 15]["lo"] > by["tau_b_survivors", 15]["estimate"]
     assert by["half_life", -1]["note"].startswith("no half-life: 1 horizons")
     assert by["overlap", 15]["n_clusters"] == 6
+
+
+def test_the_page_says_what_errors_alone_would_do_and_nothing_where_that_is_not_known():
+    rows = [
+        ("internet", name, "observed", 10, horizon, estimate, lo, lo and lo + 0.1)
+        for horizon in (20, 30)
+        for name, estimate, lo in (
+            ("tau_b_if_noise_alone", 0.81 + horizon / 1000, 0.8),
+            ("tau_b_survivors", 0.5, 0.4),
+            ("tau_b_corrected", 0.52, 0.42),
+            ("told_apart", 0.934, None),
+        )
+    ]
+    schema = ["subject", "measure", "mode", "k", "horizon", "estimate", "lo", "hi"]
+    findings = pl.DataFrame(rows, schema=schema, orient="row")
+    said = " ".join(blocks._noise(findings).split())
+    for part in (
+        "the internet’s year 30 would be 0.84 (0.80–0.90)",
+        "it is 0.50, and 0.52 corrected",
+        "93 % can be told apart",
+    ):
+        assert part in said
+    assert blocks._noise(findings.with_columns(estimate=pl.lit(None, pl.Float64))) == ""
