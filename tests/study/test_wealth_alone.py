@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from longwave.models.persistence import persistence
 
-WORLDS = 400
+WORLDS = 2_000
 COUNTRIES = 150
 REGIONS = 20
 CORRELATION = 0.7
