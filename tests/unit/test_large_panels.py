@@ -191,6 +191,15 @@ def test_shares_of_the_top_have_the_intervals_of_pair_by_pair(tmp_path):
         assert 0 <= own[3] <= own[2] < own[4] <= 1
 
 
+def test_the_readme_says_of_few_clusters_what_the_study_found(root):
+    study = json.loads((root / "tests/study/results/few_clusters_out_of_core.json").read_text(encoding="utf-8"))
+    held = [100 * row["coverage"] for world in study["worlds"].values() for row in world.values()]
+    assert study["replicates"] >= 2000
+    assert list(study["worlds"]) == [f"{clusters} clusters" for clusters in (8, 12, 20, 30)]
+    told = f"in {min(held):.1f} to {max(held):.1f} % with 8 to 30 clusters"
+    assert told in " ".join((root / "README.md").read_text(encoding="utf-8").split())
+
+
 def test_the_readme_says_of_shares_of_the_top_what_the_study_found(root):
     study = json.loads((root / "tests" / "study" / "results" / "top_ranks.json").read_text(encoding="utf-8"))
     held = [100 * row["coverage"] for world in study["worlds"].values() for row in world["readings"].values()]
