@@ -9,8 +9,9 @@ for counts) is read as percent of that ceiling. A count without a ceiling says n
 is put where counts stood at its age: its last value is set to the median of the references' counts per 100 people at that
 age. Forecasts are brought back to the unit of the series and never leave 0 to the ceiling.
 
-A series that has the figures of a reference would be forecast by what it became: the reference's whole concept group is
-left out of what is learnt, where a forecaster without it can be had.
+A series that has the figures of a reference, or is a count that moves as one does whatever its unit, would be forecast by
+what that became: the reference's whole concept group is left out of what is learnt, where a forecaster without it can be
+had.
 
 The settled level is the forecast for age 30, but at least 10 and at most 20 years after the last observation (20 where
 no launch is known): by then most references have finished, in the sense of ``longwave.models.panels``.
@@ -24,6 +25,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import polars as pl
+from longwave.models.copies import copies
 from longwave.models.forecast_path import LEARNT_UNTIL
 from longwave.models.histories import Histories
 from longwave.models.panels import FloatArray, IntArray
@@ -40,9 +42,6 @@ FALL_IN_POINTS, FALL_IN_SHARES = 5.0, 0.1
 LEAST_AT_AN_AGE: Final = 5
 MOST_LEANED_ON: Final = 5
 LEAST_LEANED: Final = 0.01
-TWIN_YEARS, TWIN_WITHIN, TWIN_SPREAD = 4, 0.5, 2.0
-"""Shares within half a point of each other in every common year, at least four, are taken for the same figures, if they
-moved by 2 points in them: at rest, many are alike."""
 BATCH: Final = 1000
 OWN: Final = "own"
 
@@ -269,7 +268,7 @@ def assess(
     typical, found = typical_counts(references), {}
     # A batch at a time: one grid of years for all would take memory by the earliest and the latest year of any.
     batches = [own_histories(part, ceiling, typical) for part in _batches(frame)]
-    twins = {name: twin for part, _ in batches for name, twin in _twins(part, references, ceiling).items()}
+    twins = {name: twin for part, _ in batches for name, twin in copies(part, references).items()}
     others = _without_twins(twins, references, without)
     for part, scale in batches:
         copied = np.array([others is not None and name in twins for name in part.info["series"]])
@@ -289,17 +288,6 @@ def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
         return
     batch = pl.DataFrame({"series": names, "batch": np.arange(len(names)) // BATCH})
     yield from frame.join(batch, on="series").partition_by("batch", include_key=False)
-
-
-def _twins(part: Histories, references: Histories, ceiling: float | None) -> dict[str, str]:
-    """The reference that has the same figures, by series that has one."""
-    found = {}
-    for row, series in enumerate(part.info["series"]):
-        seen = np.isfinite(part.levels[row])
-        twin = None if ceiling is None else twin_of(part.years[seen], part.levels[row, seen], references)
-        if twin is not None:
-            found[series] = twin
-    return found
 
 
 def _without_twins(
@@ -397,26 +385,6 @@ def _curves(explanation: Explanation | None, row: int, at: int, scale: float) ->
     return tuple(curve for curve in found if np.isfinite(curve.weight))
 
 
-def twin_of(years: IntArray, levels: FloatArray, references: Histories) -> str | None:
-    """The reference that has the same figures as a share, by its closest; None where there is none.
-
-    ``years``, ``levels``: (k,), in points. What came after them in such a reference is known to a forecaster that learnt
-    from it, and a forecast is no test of it.
-    """
-    column = years - references.years[0]
-    inside = (column >= 0) & (column < len(references.years))
-    gap = np.abs(references.levels[:, column[inside]] - levels[inside])
-    common = np.isfinite(gap)
-    own = np.broadcast_to(levels[inside], gap.shape)
-    top, low = (np.where(common, own, end) for end in (-np.inf, np.inf))
-    moved = top.max(axis=1, initial=-np.inf) - low.min(axis=1, initial=np.inf) >= TWIN_SPREAD
-    alike = moved & (common.sum(axis=1) >= TWIN_YEARS)
-    widest = np.where(alike, np.nan_to_num(gap).max(axis=1, initial=0.0), np.inf)
-    widest[(references.info["unit_class"] != "share").to_numpy()] = np.inf
-    best = int(widest.argmin()) if len(widest) else -1
-    return str(references.info["series"][best]) if best >= 0 and widest[best] <= TWIN_WITHIN else None
-
-
 def _ripeness(age: int | None, launch: int | None, curve: InformationCurve | None) -> Ripeness | None:
     """Information at an age; past the last age scored, that of the last."""
     if age is None or launch is None or curve is None or not len(curve.information):
@@ -458,11 +426,10 @@ def _history_warnings(years: IntArray, levels: FloatArray, ceiling: float | None
 def _twin_warnings(twin: str | None, left_out: bool) -> list[str]:
     if twin is None:
         return []
+    said = f"{twin} of the warehouse has the same figures, if not in this unit"
     if left_out:
-        return [
-            f"{twin} of the warehouse has the same figures: it was left out of what is learnt from, under all its names"
-        ]
-    return [f"{twin} of the warehouse has the same figures: what came after them has been learnt from"]
+        return [f"{said}: it was left out of what is learnt from, under all its names"]
+    return [f"{said}: what came after them has been learnt from"]
 
 
 def horizon_warnings(horizon: int) -> list[str]:
