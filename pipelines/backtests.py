@@ -55,9 +55,10 @@ PEERS: Final = ("naive", "damped_trend", "bass_capped", "logistic_capped", "gomp
 LEARNS: Final = "adoption"
 FORECASTERS: Final = (LEARNS, "damped_trend")
 
-FITS: Final = {"published": (6, 10), "ripeness": (5, 10)}
+FITS: Final = {"published": (6, 10), "ripeness": (5, 1)}
 """Folds that targets are dealt into where series are left out, and years a model serves in as-of: such fits see less than
-they might, never more, and all of them take seconds, not minutes."""
+they might, never more, so that a backtest takes minutes, not hours. By age a model serves one year: with one of up to ten
+years before, forecasts from vintages, whose models are of their year, were compared with forecasts of older models."""
 
 Worlds = Callable[[str | None], Histories]
 """Every series as of a date (ISO text), or as of today."""
