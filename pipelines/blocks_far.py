@@ -90,7 +90,11 @@ def _far(far: pl.DataFrame) -> FigureBlock | None:
             "has ages up to 8 apart, every mode measured, and further methods without a target: the last value, curves free "
             "and capped, and StatsForecast’s AutoETS and AutoTheta, each on the series alone. Shares in points, counts as "
             "logarithms; the title counts panels of "
-            f"{MIN_CLUSTERS} concept groups or more, the smaller ones are reported and have no target."
+            f"{MIN_CLUSTERS} concept groups or more, the smaller ones are reported and have no target. "
+            "As a study of its own found (tests/study/test_between_media.py): judged on other media than it would be used on, "
+            "leaning more on a series’ own trend gains nothing for a medium in no reference, though broadband would have "
+            "gained; and the intervals for such a medium hold what they say over media, not in each of them: none before "
+            "had risen as mobile telephones did."
         ),
         source_ids=_far_sources(rows),
         unit="error ÷ the reference's",
