@@ -62,3 +62,7 @@ class Busy(LongwaveError):
 
 class UnusableHome(LongwaveError):
     """LONGWAVE_HOME cannot be read or written, is full, or comes from a newer version."""
+
+
+class NothingObserved(LongwaveError, ValueError):
+    """The warehouse stands, but holds no series of what is asked for."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import duckdb
 import polars as pl
+from longwave.warehouse.errors import NothingObserved
 from longwave.warehouse.panels import PANELS, Panel, launches_of, panel_levels
 from longwave.warehouse.world import load_fact
 
@@ -45,7 +46,7 @@ def reference_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         interpolated; sorted by series, year.
 
     Raises:
-        ValueError: no panel has an observation at this date.
+        NothingObserved: no panel has an observation at this date.
 
     """
     parts = []
@@ -54,7 +55,9 @@ def reference_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         if not frame.is_empty():
             parts.append(_described(frame, name, launches_of(con, frame)))
     if not parts:
-        raise ValueError("no panel has an observation at this date")
+        raise NothingObserved(
+            "no series that a forecaster could learn from is recorded at this date; `longwave run` records them"
+        )
     return pl.concat(parts).sort("series", "year")
 
 

@@ -94,6 +94,17 @@ def test_what_is_printed_says_the_same(ask, tmp_path):
     assert "2017" in result.stdout
 
 
+@pytest.mark.parametrize("words", [("assess", "own.csv"), ("backtest", "--protocol", "ripeness")], ids=lambda w: w[0])
+def test_a_home_with_nothing_to_learn_from_is_told_so(words, made_home, inside, tmp_path, monkeypatch):
+    """A warehouse stands there: a run began, and recorded no series of adoption."""
+    (tmp_path / "own.csv").write_text(table(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = inside(words, made_home.root)
+    assert result.returncode == 1
+    assert "`longwave run`" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_units_do_not_change_what_is_found(ask):
     """The same series in percent, as fractions, and as counts of 5,000 households."""
     _, percent = ask(table(), "--unit", "percent")
