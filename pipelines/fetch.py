@@ -322,7 +322,7 @@ class Fetcher:
     def _chunks(self, url: str, response: httpx.Response, limit: int) -> Iterator[bytes]:
         """The body as it arrives; a length announced beyond the cap ends it before it begins."""
         said = response.headers.get("Content-Length", "")
-        announced = int(said) if said.isascii() and said.isdigit() else None
+        announced = int(said[:20]) if said.isascii() and said.isdigit() else None
         if announced is not None and announced > limit and response.status_code != 304:
             raise TooLarge(f"the body is announced with {announced:,} bytes, and {limit:,} are allowed")
         received = 0

@@ -96,7 +96,8 @@ def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
 
 def _span(cell: Any, name: str) -> int:
     text = (cell.get(name) or "1").strip()
-    return min(max(int(text), 1), _WIDEST_SPAN) if text.isdecimal() else 1
+    # Python takes no number of thousands of digits, and nine tell that the widest span is reached.
+    return min(max(int(text.lstrip("0")[:9] or "0"), 1), _WIDEST_SPAN) if text.isdecimal() else 1
 
 
 def _text(element: Any) -> str:

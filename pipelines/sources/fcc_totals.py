@@ -29,7 +29,7 @@ SERVICES = {
     **{f"{band} LOW POWER TV": f"{band} low power television" for band in ("UHF", "VHF")},
 }
 _ALL = "TOTAL BROADCAST STATIONS"
-_ROW = re.compile(r"([A-Za-z][A-Za-z &/-]*[A-Za-z])[ :.]*?((?: (?:\d{1,3}(?:,\d{3})+|\d+)(?![\d,]))+)")
+_ROW = re.compile(r"([A-Za-z][A-Za-z &/-]*[A-Za-z])[ :.]*?((?: (?:\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\d,]))+)")
 _LINK = re.compile(r'<a\b[^>]*"(https://docs\.fcc\.gov/public/attachments/DOC-\w+)\.\w+"[^>]*>(.*?)</a>', re.DOTALL)
 
 

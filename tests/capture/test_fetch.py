@@ -265,6 +265,7 @@ def test_more_than_the_length_announced_is_an_error(server, failure, reply, size
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: three\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 300_000,
     ],
 )

@@ -246,7 +246,11 @@ def _html(rng, text):
         elif way == 1:
             new = tag[0] * rng.randrange(2, 6)
         elif way == 2:
-            spans = [f' {kind}="{n}"' for kind in ("colspan", "rowspan") for n in ("65535", "-1", "0", "9" * 40, "²")]
+            spans = [
+                f' {kind}="{n}"'
+                for kind in ("colspan", "rowspan")
+                for n in ("65535", "-1", "0", "9" * 40, "9" * 5_000, "²")
+            ]
             new = tag[0][:-1] + rng.choice(spans) + ">"
         elif way == 3:
             new = tag[0] + _cell(rng, "12")

@@ -492,10 +492,11 @@ def test_the_newest_release_is_asked_for_as_text():
         ((b"LOW POWER FM 1565 1,565", b"LOW POWER FM 1565 1,566"), "services", "LOW POWER FM 1565 1,566"),
         ((b"VHF TRANSLATORS 867", b"UHF TRANSLATORS 867"), "services", "UHF TRANSLATORS 867"),
         ((b"CLASS A VHF", b"CLASS B VHF"), "services", "CLASS B VHF STATIONS 16"),
+        ((b"FM COMMERCIAL 6714", b"FM COMMERCIAL " + b"9" * 5_000), "sums", "8,775 when added up"),
         ((b"TOTAL BROADCAST STATIONS 31,816", b""), "totals", "15 services without it"),
         ((b"AM STATIONS", b"AMS"), "totals", "0 services without it"),
     ],
-    ids=["group", "total", "all", "two numbers", "twice", "unknown", "cut short", "no services"],
+    ids=["group", "total", "all", "two numbers", "twice", "unknown", "endless", "cut short", "no services"],
 )
 def test_totals_refused(change, rule, found):
     refused = problem("fcc_totals", release(change))
