@@ -167,7 +167,8 @@ class Series(dy.Schema):
     adopter_kind = dy.String(
         description=(
             "country, territory, aggregate, former or unmapped, where adopters are places; else technology, platform, "
-            "journal, account (of whoever has one with a platform), station, service (a class of stations) or outlet"
+            "journal, account (of whoever has one with a platform), station, service (a class of stations), outlet, or "
+            "channel (by which a statement came)"
         )
     )
     code = dy.String(

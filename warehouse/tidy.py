@@ -44,6 +44,7 @@ UNITS: dict[str, tuple[str, float]] = {
     "followers": ("count", 1.0),
     "million_subscribers": ("count", 1e6),
     "stations": ("count", 1.0),
+    "statements": ("count", 1.0),
     "documents": ("count", 1.0),
     "citations": ("count", 1.0),
     "kilowatts": ("quantity", 1.0),
@@ -207,7 +208,8 @@ def map_to_series(
         frame: an accepted tidy frame.
         source: its source.
         measures: the source's declared measures.
-        adopter_kind: `place`, `technology`, `platform`, `journal`, `account`, `station`, `service` or `outlet`.
+        adopter_kind: `place`, `technology`, `platform`, `journal`, `account`, `station`, `service`,
+            `outlet` or `channel`.
         place: the one place all entities belong to, where entities are not places themselves.
 
     Returns:

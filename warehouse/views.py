@@ -14,6 +14,7 @@ those (of monthly figures, of their months) make it complete; where nobody did, 
 
 from __future__ import annotations
 
+from longwave.warehouse.crosstabs import VIEW as _CROSSTABS
 from longwave.warehouse.merge import SPOKEN
 
 INTERPOLATED_RUN = 3
@@ -128,6 +129,7 @@ VIEWS: tuple[str, ...] = (
     """CREATE OR REPLACE VIEW observations AS
        SELECT medium, metric, unit, adopter, code, year, value, source, vintage, flags, series, period_start, period_kind
        FROM observations_as_of(as_of_date())""",
+    _CROSSTABS,
     _REVISIONS,
     _YEAR_COVERAGE,
     """CREATE OR REPLACE VIEW carried_forward AS

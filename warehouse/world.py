@@ -12,6 +12,7 @@ from importlib import resources
 import polars as pl
 
 _INTEGERS = {"year", "year_from", "year_to"}
+_NUMBERS = {"low", "value", "high"}
 FACT_TABLES: tuple[str, ...] = (
     "places",
     "aliases",
@@ -21,16 +22,19 @@ FACT_TABLES: tuple[str, ...] = (
     "media",
     "concept_groups",
     "series_of_record",
+    "channels",
+    "closeness",
 )
 
 
 @cache
 def load_fact(name: str) -> pl.DataFrame:
-    """A table of facts as a frame: text columns, years as integers. Namibia's code stays the text NA."""
+    """A table of facts as a frame: text columns, years as integers, ranges as numbers. Namibia's code stays the text NA."""
     data = (resources.files("longwave.warehouse") / "facts" / f"{name}.csv").read_bytes()
     frame = pl.read_csv(data, infer_schema=False).fill_null("")
     years = [pl.col(column).cast(pl.Int32) for column in frame.columns if column in _INTEGERS]
-    return frame.with_columns(years)
+    ranges = [pl.col(column).cast(pl.Float64) for column in frame.columns if column in _NUMBERS]
+    return frame.with_columns(*years, *ranges)
 
 
 @cache

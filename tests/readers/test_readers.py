@@ -11,11 +11,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from longwave.models import channels
 from longwave.pipelines.sources import SOURCES
 from longwave.pipelines.sources._spec import Original
 from longwave.warehouse.errors import Refused
 from longwave.warehouse.founding_files import founding_folder, read_originals
 from longwave.warehouse.tidy import adopter_key_expression, check_frame
+from longwave.warehouse.world import load_fact
 
 EXCERPTS = Path(__file__).parent / "excerpts"
 
@@ -83,6 +85,7 @@ ALL = [
     ],
     Excerpt("us_television.csv", "hsus_television", "2006-01-01", "source", "households_with_television"),
     Excerpt("us_television.csv", "nielsen_television", "2026-11-23", "source", "percent_of_households"),
+    Excerpt("factcheck.csv", "factcheck", "2017-07-31", "verdict", "statements"),
     _wdi("users", "IT.NET.USER.ZS"),
     _wdi("broadband", "IT.NET.BBND.P2"),
     _wdi("population", "SP.POP.TOTL"),
@@ -134,7 +137,7 @@ def keys(frame, source):
 def test_every_founding_source_has_an_excerpt_and_every_excerpt_is_listed():
     """Sources that are only asked live have theirs in the tests beside this one."""
     founding = {row.source for row in read_originals(founding_folder())}
-    assert len(founding) == 22
+    assert len(founding) == 23
     assert {excerpt.source for excerpt in ALL} == founding <= set(SOURCES)
     kept = {path.name for path in EXCERPTS.iterdir()} - {"README.md"}
     tables = [row for row in (EXCERPTS / "README.md").read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
@@ -495,6 +498,15 @@ def test_the_address_names_the_indicator(file, measure, value):
     assert said(frame, "Namibia")["2016"] == value
 
 
+def test_statements_by_channel_and_verdict():
+    frame = read(excerpt_of("factcheck.csv"))
+    assert said(frame, "internet", "pants_fire") == {"2017": 237.0}
+    assert said(frame, "television", "false") == {"2017": 504.0}
+    assert frame.height == 24
+    assert tuple(measure.measure for measure in SOURCES["factcheck"].measures) == channels.VERDICTS
+    assert set(frame["entity"]) <= set(load_fact("channels")["channel"])
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
@@ -615,7 +627,7 @@ def test_text_for_a_number_is_refused_with_its_line(excerpt, text):
     assert problem.rows == (f"line {at['line']}: {text!r}",)
 
 
-YEARS = [e for e in ONE_EACH if not e.source.startswith(("pew", "statcounter"))]
+YEARS = [e for e in ONE_EACH if not e.source.startswith(("pew", "statcounter", "factcheck"))]
 
 
 @pytest.mark.parametrize("excerpt", YEARS, ids=lambda e: e.source)
@@ -762,3 +774,19 @@ def test_a_file_without_the_publishers_rows_is_refused(source):
     gone = excerpt.data().replace(b"Historical Statistics", b"Somebody").replace(b"Nielsen", b"Somebody")
     problem = refusal(excerpt, gone)
     assert (problem.rule, problem.found) == ("rows", "none")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "row"),
+    [
+        (b"internet,false,", b"internet,misleading,", "verdicts", "line 9: internet, misleading"),
+        (b"internet,false,", b",false,", "verdicts", "line 9: None, false"),
+        (b"internet,false,", b"internet,,", "verdicts", "line 9: internet, None"),
+        (b"internet,false,244\r\n", b"", "whole table", "internet: 5 verdicts"),
+    ],
+)
+def test_a_table_of_counts_with_a_cell_amiss_is_refused(old, new, rule, row):
+    excerpt = excerpt_of("factcheck.csv")
+    assert old in excerpt.data()
+    problem = refusal(excerpt, excerpt.data().replace(old, new))
+    assert (problem.rule, problem.rows) == (rule, (row,))
