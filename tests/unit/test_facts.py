@@ -4,6 +4,8 @@ from importlib.resources import files
 
 import polars as pl
 import pytest
+from longwave.models.upkeep import CARD
+from longwave.pipelines.closeness import QUANTITIES, layers
 from longwave.pipelines.sources import SOURCES
 
 FACTS = files("longwave.warehouse") / "facts"
@@ -29,6 +31,8 @@ HEADERS = {
         "status",
         "note",
     ],
+    "channels": ["channel", "title", "known", "medium", "group", "citation", "url", "status", "note"],
+    "closeness": ["layer", "quantity", "low", "value", "high", "citation", "url", "status", "note"],
 }
 COMPARED = [
     "AUS",
@@ -227,3 +231,37 @@ def test_breaks() -> None:
     assert ("owid_technology_diffusion", "social", "USA") in listed
     assert ("pew_platforms", "social", "USA") in listed
     assert {p for s, _, p in listed if s == "grapher_internet_share"} >= {"GHA", "MDA", "ZMB", "IRQ", "MCO"}
+
+
+def test_every_channel_of_the_counts_has_its_rule() -> None:
+    rules = table("channels")
+    assert duplicated(rules, "channel") == duplicated(rules, "title") == []
+    counted = pl.read_csv(FACTS.parent / "founding" / "factcheck" / "2017-07-31.false.csv")["entity"]
+    assert set(rules["channel"]) == set(counted)
+    assert set(rules["known"]) == {"yes", "no"}
+    known = rules.filter(pl.col("known") == "yes")
+    assert (known["group"] != "").all()
+    assert 1 < known["group"].n_unique() < known.height
+    assert set(rules["medium"]) - {""} <= set(table("media")["medium"])
+
+
+def test_layers_of_closeness_hold_every_quantity_once_and_an_assumption_is_not_verified() -> None:
+    closeness = table("closeness")
+    assert duplicated(closeness, "layer", "quantity") == []
+    assert set(closeness.group_by("layer").agg(pl.col("quantity").sort())["quantity"].to_list()[0]) == set(QUANTITIES)
+    assert closeness.height == len(QUANTITIES) * closeness["layer"].n_unique()
+    assumed = closeness.filter(pl.col("note").str.contains("assumption"))
+    assert assumed.height == 2
+    assert set(assumed["status"]) == {"unverified"}
+    assert [layer.up_to for layer in layers()] == [5, 15, 50, 150, 1500]
+    # The last layer is kept at a card a year, and the card is the same wherever it is named.
+    assert layers()[-1].minutes == CARD
+
+
+def test_the_minutes_of_the_inner_layers_are_those_of_their_source() -> None:
+    """17.5 and 4.5 minutes and 37 seconds a day for each person; the low end is 41 of 210 minutes of that."""
+    daily = [17.5, 4.5, 37 / 60, 37 / 60]
+    for layer, minutes in zip(layers()[:-1], daily, strict=True):
+        assert layer.yearly.value == pytest.approx(365 * minutes, rel=1e-3)
+        assert layer.yearly.low == pytest.approx(365 * minutes * 41 / 210, rel=1e-3)
+        assert layer.yearly.high == layer.yearly.value
