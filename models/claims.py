@@ -4,6 +4,10 @@ A criterion compares one finding with a threshold: it holds when the interval li
 against when the interval lies wholly on the other, and is open otherwise. A panel is for the claim when all its primary
 criteria hold (an intersection-union test, so its p-value is the largest of them) and against it when one is against.
 Holm's correction runs over all primary tests planned; sensitivities never move a verdict.
+
+Conditional arithmetic tests nothing: its range follows from stated inputs, has no p-value, and is not corrected. A criterion
+with a `stress` says what else was put in the primary result's place (a contributor left out, another input); where the result
+does not stand then, the claim is reported as fragile, which does not move the verdict either.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ ALPHA = 0.05
 # A group under this many independent clusters decides nothing (a readable age asks as many): the bootstrap
 # of a handful is no interval.
 MIN_CLUSTERS = 15
+ARITHMETIC = "conditional arithmetic"
 FINDING_KEY = ("subject", "measure", "mode", "k", "horizon")
 
 NOT_HELD: dict[str, Any] = {
@@ -66,6 +71,8 @@ def parse_registry(text: str) -> dict[str, Any]:
             sides = [side for side in ("below", "above", "between") if side in criterion]
             if len(sides) != 1 or criterion.get("role") not in ("primary", "sensitivity"):
                 raise ValueError(f"claim {claim['id']}: a criterion needs one of below, above, between, and a role")
+            if criterion["role"] == "primary" and "stress" in criterion:
+                raise ValueError(f"claim {claim['id']}: a primary criterion is what is stressed, and has none itself")
     ids = [claim["id"] for claim in registry["claims"]]
     if len(set(ids)) != len(ids):
         raise ValueError("two claims share an id")
@@ -100,15 +107,15 @@ def _entry(
     captures: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     rows = []
+    arithmetic = claim["result_class"] == ARITHMETIC
     for criterion in claim["criteria"]:
-        key = (
-            criterion["panel"],
-            criterion["measure"],
-            criterion["mode"],
-            criterion.get("k", -1),
-            criterion.get("horizon", -1),
-        )
-        rows.append(_by(criterion, findings.get(key, NOT_HELD), captures.get(criterion["panel"], ())))
+        place = (criterion["mode"], criterion.get("k", -1), criterion.get("horizon", -1))
+        finding = findings.get((criterion["panel"], criterion["measure"], *place), NOT_HELD)
+        row = _by(criterion, finding, captures.get(criterion["panel"], ()), arithmetic)
+        if row["p"] is not None and "p_measure" in criterion:
+            # A test of its own, dual to an interval whose width gives no p-value: a simultaneous one.
+            row["p"] = findings.get((criterion["panel"], criterion["p_measure"], *place), NOT_HELD)["estimate"]
+        rows.append(row)
     return {
         "id": claim["id"],
         "claim": claim["claim"],
@@ -119,14 +126,30 @@ def _entry(
         "threshold_date": str(claim["threshold_date"]),
         "threshold_history": list(claim.get("threshold_history", [])),
         "by": rows,
+        "fragile": fragile(rows),
         "caveats": list(claim["caveats"]),
         "would_test_it": claim.get("would_test_it", ""),
     }
 
 
-def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequence[str]) -> dict[str, Any]:
+def fragile(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """What a primary result that lies on a side does not stand, None where it stands everything it was put to."""
+    primary = {_quantity(row): row["holds"] for row in rows if row["role"] == "primary"}
+    put = [(row, primary.get(_quantity(row))) for row in rows if row["stress"]]
+    turned = [row["stress"] for row, held in put if held is not None and row["holds"] is not held]
+    return f"The result does not stand {', nor '.join(turned)}." if turned else None
+
+
+def _quantity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["panel"], row["measure"], row["k"], row["horizon"]
+
+
+def _by(
+    criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequence[str], arithmetic: bool
+) -> dict[str, Any]:
     side = next(name for name in ("below", "above", "between") if name in criterion)
-    decides = _decides(finding)
+    decides = finding["estimate"] is not None if arithmetic else _decides(finding)
+    tested = criterion["role"] == "primary" and not arithmetic
     interval = [finding["lo"], finding["hi"]]
     return {
         "panel": criterion["panel"],
@@ -146,8 +169,9 @@ def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequ
         "decides": decides,
         "holds": holds(side, criterion[side], finding["lo"], finding["hi"]) if decides else None,
         # Everything but the primary tests is descriptive: no p-value stands beside it.
-        "p": _p_value(side, criterion[side], finding) if criterion["role"] == "primary" else None,
-        "note": finding["note"] or _why_not(finding),
+        "p": _p_value(side, criterion[side], finding) if tested else None,
+        "stress": criterion.get("stress"),
+        "note": finding["note"] or (None if arithmetic else _why_not(finding)),
         "captures": list(captures),
     }
 
@@ -155,10 +179,11 @@ def _by(criterion: Mapping[str, Any], finding: Mapping[str, Any], captures: Sequ
 def _decides(finding: Mapping[str, Any]) -> bool:
     """Whether a finding has an interval that could decide anything.
 
-    It needs enough clusters, and a spread: a forecaster that chose climatology itself scores exactly 0 in every
-    resample, which says that it had nothing to choose by and not that nothing could be known.
+    It needs enough clusters (where the finding knows of none, enough of what it counts), and a spread: a forecaster that
+    chose climatology itself scores exactly 0 in every resample, which says that it had nothing to choose by and not that
+    nothing could be known.
     """
-    if finding["estimate"] is None or (finding["n_clusters"] or 0) < MIN_CLUSTERS:
+    if finding["estimate"] is None or _size(finding) < MIN_CLUSTERS:
         return False
     degenerate = finding["measure"] != "readable_age" and finding["lo"] is not None and finding["lo"] == finding["hi"]
     return not degenerate
@@ -167,8 +192,12 @@ def _decides(finding: Mapping[str, Any]) -> bool:
 def _why_not(finding: Mapping[str, Any]) -> str | None:
     if finding["estimate"] is None or _decides(finding):
         return None
-    few = f"fewer than {MIN_CLUSTERS} clusters" if (finding["n_clusters"] or 0) < MIN_CLUSTERS else ""
+    few = f"fewer than {MIN_CLUSTERS} clusters" if _size(finding) < MIN_CLUSTERS else ""
     return few or "the forecaster chosen is climatology itself, so nothing was put to the test"
+
+
+def _size(finding: Mapping[str, Any]) -> int:
+    return int(finding["n"] if finding["n_clusters"] is None else finding["n_clusters"])
 
 
 def holds(side: str, threshold: Any, lo: float | None, hi: float | None) -> bool | None:
@@ -201,8 +230,8 @@ def _p_value(side: str, threshold: Any, finding: Mapping[str, Any]) -> float | N
     return float(2 * stats.norm.sf(abs(z)))
 
 
-def panel_states(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, float | None]]:
-    """State (`for`, `against`, `open`) and p-value of every primary panel of one claim."""
+def panel_states(rows: Sequence[Mapping[str, Any]], arithmetic: bool = False) -> dict[str, tuple[str, float | None]]:
+    """State (`for`, `against`, `open`) and p-value of every primary panel of one claim; arithmetic needs no p-value."""
     states: dict[str, tuple[str, float | None]] = {}
     for panel in dict.fromkeys(row["panel"] for row in rows if row["role"] == "primary"):
         own = [row for row in rows if row["panel"] == panel and row["role"] == "primary"]
@@ -213,7 +242,8 @@ def panel_states(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, floa
             states[panel] = ("against", min(1.0, min(known) * len(own)) if known else None)
         elif all(row["holds"] for row in own):
             known = [row["p"] for row in own if row["p"] is not None]
-            states[panel] = ("for", max(known)) if known else ("open", None)
+            unknown: tuple[str, float | None] = ("for" if arithmetic else "open", None)
+            states[panel] = ("for", max(known)) if known else unknown
         else:
             states[panel] = ("open", None)
     return states
@@ -231,7 +261,7 @@ def holm(p_values: Sequence[float], m: int) -> list[bool]:
 
 
 def _decide(entries: Sequence[dict[str, Any]], m: int) -> None:
-    states = [panel_states(entry["by"]) for entry in entries]
+    states = [panel_states(entry["by"], entry["result_class"] == ARITHMETIC) for entry in entries]
     tests = [(i, panel, p) for i, own in enumerate(states) for panel, (_, p) in own.items() if p is not None]
     kept = holm([p for _, _, p in tests], max(m, len(tests)))
     lost = {(i, panel) for (i, panel, _), keep in zip(tests, kept, strict=True) if not keep}
@@ -240,6 +270,8 @@ def _decide(entries: Sequence[dict[str, Any]], m: int) -> None:
         able = any(row["decides"] for row in entry["by"] if row["role"] == "primary")
         entry["verdict"] = verdict(list(final.values()) if able else [])
         entry["panels"] = final
+        # What an interval alone would decide and Holm's correction does not: said, so that nobody has to work it out.
+        entry["not_after_holm"] = [panel for panel, state in final.items() if state != own[panel][0]]
 
 
 def verdict(states: Sequence[str]) -> str:

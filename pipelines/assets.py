@@ -17,7 +17,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 from longwave.models.claims import evaluate, load_registry
-from longwave.pipelines import find
+from longwave.pipelines import find, find_claims
+from longwave.pipelines.claim_names import STATEMENTS, UPKEEP
+from longwave.pipelines.closeness import layers
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
@@ -27,6 +29,7 @@ from longwave.pipelines.rewriting import rewriting
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
 from longwave.warehouse import results
+from longwave.warehouse.crosstabs import BY_VERDICT, counts
 from longwave.warehouse.errors import LongwaveError, Refused
 from longwave.warehouse.export import catalogue, newest_vintage, panel_captures
 from longwave.warehouse.panels import (
@@ -286,18 +289,65 @@ def revisions(house: House) -> dg.MaterializeResult[None]:
         return _result(warehouse, step, changed)
 
 
+@dg.asset(
+    key=["findings", "channels"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    # On every source: at a date before this one there is the newest vintage of the others to be dated by.
+    deps=[WORLD, *_keys(list(SOURCES))],
+    description="Whether the channel by which a statement came tells anything about its truth: differences between channels.",
+)
+def channels(house: House) -> dg.MaterializeResult[None]:
+    """Compare the shares of false statements between channels."""
+    step = "findings/channels"
+    with Warehouse(house.home) as warehouse:
+        cells, rules = counts(warehouse.con, BY_VERDICT), load_fact("channels")
+        vintage = newest_vintage(warehouse.con, ["factcheck"])
+        inputs = {"cells": frame_digest(cells), "rules": frame_digest(rules), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_claims",), inputs, {})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find_claims.channel_and_truth(cells, rules), key, vintage)
+        return _result(warehouse, step, changed)
+
+
+@dg.asset(
+    key=["findings", "upkeep"],
+    group_name="findings",
+    owners=[OWNER],
+    kinds={"polars"},
+    deps=[WORLD, *_keys(list(SOURCES))],
+    description="What it costs to keep relationships alive: conditional arithmetic on a table of layers of closeness.",
+)
+def upkeep(house: House) -> dg.MaterializeResult[None]:
+    """Work out hours from relationships and relationships from hours."""
+    step = "findings/upkeep"
+    with Warehouse(house.home) as warehouse:
+        table, vintage = load_fact("closeness"), newest_vintage(warehouse.con)
+        inputs = {"closeness": frame_digest(table), "vintage": str(vintage)}
+        key = step_key(("longwave.pipelines.find_claims",), inputs, {})
+        changed = warehouse.step_key(step) != key
+        if changed:
+            _store(warehouse, step, find_claims.relationship_upkeep(layers(table)), key, vintage)
+        return _result(warehouse, step, changed)
+
+
 SUBJECT_TITLES = {name: panel.title for name, panel in PANELS.items()} | {
     "pooled": "All panels of 15 clusters or more, equally",
     **{medium: PANELS[panel].title for medium, (panel, _) in PERSISTENCE_PANELS.items()},
+    STATEMENTS: "Fact-checked statements",
+    UPKEEP: "Stated inputs",
 }
 
 
 def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     """The captures that each subject of the findings rests on: its own series, what they learn from, covariates."""
-    subjects = ["pooled", *PANELS, *PERSISTENCE_PANELS]
+    behind = {subject: sources_behind(subject) for subject in ["pooled", *PANELS, *PERSISTENCE_PANELS]}
+    behind[STATEMENTS] = ["factcheck"]
     return {
-        subject: sorted({c for source in sources_behind(subject) for c in panel_captures(warehouse.con, source)})
-        for subject in subjects
+        subject: sorted({c for source in sources for c in panel_captures(warehouse.con, source)})
+        for subject, sources in behind.items()
     }
 
 
@@ -306,7 +356,7 @@ def _subject_captures(warehouse: Warehouse) -> dict[str, list[str]]:
     group_name="claims",
     owners=[OWNER],
     kinds={"toml"},
-    deps=[adoption, information_by_age, persistence, revisions],
+    deps=[adoption, information_by_age, persistence, revisions, channels, upkeep],
     description="The claims registry evaluated: thresholds with their dates, intervals, verdicts, and their history.",
 )
 def claims(house: House) -> dg.MaterializeResult[None]:
@@ -361,5 +411,5 @@ def _site_metadata(house: House, files: list[Any]) -> Mapping[str, Any]:
     }
 
 
-FINDING_ASSETS = [adoption, information_by_age, persistence, revisions]
+FINDING_ASSETS = [adoption, information_by_age, persistence, revisions, channels, upkeep]
 ALL_ASSETS = [world, *SOURCE_ASSETS, *FINDING_ASSETS, claims, site]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import duckdb
 import polars as pl
 from longwave.models.ripeness import MIN_CLUSTERS, MIN_REFERENCES
+from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
@@ -50,7 +51,8 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         lambda: _persistence(points),
     ]
     own = [block for block in (make() for make in made) if block is not None]
-    return [*own, *revision_blocks(results.findings(con), points)]
+    findings = results.findings(con)
+    return [*own, *claim_blocks(findings, points), *revision_blocks(findings, points)]
 
 
 def _sources(subjects: Sequence[str]) -> list[str]:

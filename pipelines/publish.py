@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from longwave.models import arrivals, claims, curves, forecasters, panels, persistence, ranks, revisions, ripeness
+from longwave.models import (
+    arrivals,
+    channels,
+    claims,
+    curves,
+    forecasters,
+    panels,
+    persistence,
+    ranks,
+    revisions,
+    ripeness,
+    upkeep,
+)
 from longwave.pipelines.blocks import figure_blocks
 from longwave.pipelines.steps import digest_of, facts_digest
 from longwave.reports import site as report
@@ -76,6 +88,8 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         arrivals.latecomers,
         revision_frames,
     ),
+    "Channel and truth": (channels, channels.differences, channels.association),
+    "Relationship upkeep": (upkeep,),
     "Claims and verdicts": (claims,),
     "Launch years and levels": (warehouse_panels,),
     "What was known when": (merge, views),

@@ -25,6 +25,7 @@ VERDICTS = (
 )
 PAGES = {
     "index.html": "Findings",
+    "claims.html": "Claims",
     "revisions.html": "Revisions",
     "sources.html": "Sources",
     "methods.html": "Methods",

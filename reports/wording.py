@@ -26,6 +26,10 @@ _MEASURES = {
     "readable_age": "age from which the level at age 20 can be read",
     "rho": "Spearman’s ρ",
     "mae": "mean absolute error",
+    "largest_difference": "largest difference between two channels, in points",
+    "cards_each": "yearly cards for each of 1,000 relationships at 5 hours a week",
+    "hours_by_layers": "hours a week by layers of closeness",
+    "hours_by_cards": "hours a week",
 }
 _LINE_COLUMNS = ("label", "panel", "forecaster", "medium", "k", "measure", "place")
 _PLAIN_NUMBERS = {"year", "age", "k", "horizon", "vintage", "first_year", "last_year"}
@@ -74,6 +78,7 @@ def claim_view(claim: Mapping[str, Any]) -> dict[str, Any]:
         "decided": _decided_sentence(claim),
         "caveats": list(claim["caveats"] or ()),
         "fragile": claim.get("fragile"),
+        "corrected": bool(claim.get("not_after_holm")),
         "would_test_it": claim.get("would_test_it"),
     }
 
@@ -82,7 +87,9 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
     """Return one result as the parts of a sentence."""
     low, high = row["interval"] or (None, None)
     level = palette.share(row["level"]) if row["level"] is not None else ""
-    n = f"n\u00a0=\u00a0{palette.integer(row['n'])}" if row["n"] is not None else ""
+    # Conditional arithmetic has a range without a level, and nothing that was sampled.
+    arithmetic = not level and low is not None
+    n = f"n\u00a0=\u00a0{palette.integer(row['n'])}" if row["n"] is not None and not arithmetic else ""
     clusters = f"{palette.integer(row['clusters'])} groups" if row["clusters"] is not None else ""
     return {
         "panel": str(row.get("panel_title") or row["panel"]),
@@ -90,16 +97,21 @@ def result_view(row: Mapping[str, Any]) -> dict[str, str]:
         "estimate": palette.two_figures(row["estimate"]) if row["estimate"] is not None else "no estimate",
         "note": str(row.get("note") or ""),
         "exact": _exact_words(row),
-        "interval": _interval(level, low, high),
+        "interval": _range(low, high) if arithmetic else _interval(level, low, high),
         "n": ", ".join(part for part in (n, clusters) if part),
         "threshold": _threshold(row["threshold"]),
-        "holds": _side(row["holds"]),
+        "holds": _side(row["holds"], "range" if arithmetic else "interval"),
     }
 
 
 def _interval(level: str, low: float | None, high: float | None) -> str:
     """Return an interval in words; both ends missing is no interval."""
     return "no interval" if low is None and high is None else f"{level} interval {palette.span(low, high)}".strip()
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """Return the range of conditional arithmetic, which has no level, in words."""
+    return "from the stated inputs" if low == high else f"range {palette.span(low, high)}"
 
 
 def _when(row: Mapping[str, Any]) -> str:
@@ -127,11 +139,11 @@ def measure(name: str) -> str:
     return _MEASURES.get(name, name.replace("_", " "))
 
 
-def _side(holds: bool | None) -> str:
+def _side(holds: bool | None, what: str = "interval") -> str:
     """Say on which side of the threshold a result lies."""
     if holds is None:
         return "this does not decide it"
-    return "the interval is on the claim’s side" if holds else "the interval is on the other side"
+    return f"the {what} is on the claim’s side" if holds else f"the {what} is on the other side"
 
 
 def _threshold(value: Any) -> str:

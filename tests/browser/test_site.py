@@ -128,7 +128,7 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
         for name, drawn, expected in counts:
             assert drawn == expected > 0, name
         assert not any(svg.is_visible() for svg in page.query_selector_all(".static"))
-        for other in ("revisions.html", "sources.html", "methods.html"):
+        for other in ("claims.html", "revisions.html", "sources.html", "methods.html"):
             watched.open(other, drawn=False)
         assert watched.faults == []
 
@@ -138,7 +138,7 @@ def test_figures_are_drawn_without_an_error_or_an_outside_request(browser, site,
 def test_nothing_overflows(browser, site, width, scheme):
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     with Watched(browser, site.as_uri(), **options) as watched:
-        for name in ("index.html", "revisions.html", "sources.html", "methods.html"):
+        for name in ("index.html", "claims.html", "revisions.html", "sources.html", "methods.html"):
             page = watched.open(name, drawn=name == "index.html")
             page.evaluate("() => document.querySelectorAll('details').forEach(d => { d.open = true; })")
             assert page.evaluate(OVERFLOW) <= 0, name
@@ -216,12 +216,13 @@ def test_the_site_of_a_real_run(browser, full_home, width, scheme):
         claims = json.loads((full_home.site / "findings.json").read_text())["claims"]
         assert page.locator(".verdict").all_inner_texts() == [claim["verdict"].capitalize() for claim in claims]
         assert page.evaluate(OVERFLOW) <= 0
-        page = watched.open("revisions.html")
-        counts = page.evaluate(COUNTS)
-        assert len(counts) >= 4
-        for name, drawn, expected in counts:
-            assert drawn == expected > 0, name
-        assert page.evaluate(OVERFLOW) <= 0
+        for name, figures in (("claims.html", 3), ("revisions.html", 4)):
+            page = watched.open(name)
+            counts = page.evaluate(COUNTS)
+            assert len(counts) >= figures
+            for figure, drawn, expected in counts:
+                assert drawn == expected > 0, figure
+            assert page.evaluate(OVERFLOW) <= 0, name
         for other in ("sources.html", "methods.html"):
             page = watched.open(other, drawn=False)
             assert page.evaluate(OVERFLOW) <= 0, other

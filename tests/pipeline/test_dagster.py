@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from longwave.pipelines.assets import ALL_ASSETS
+from longwave.pipelines.assets import ALL_ASSETS, FINDING_ASSETS
 from longwave.pipelines.definitions import defs
 from longwave.pipelines.sources import SOURCES
 
@@ -61,7 +61,7 @@ def test_dagsters_own_commands_are_content(clean_environment, root, tmp_path, co
 
 
 def test_every_asset_is_described(specs):
-    assert len(specs) == len(ALL_ASSETS) == len(SOURCES) + 7
+    assert len(specs) == len(ALL_ASSETS) == len(SOURCES) + len(FINDING_ASSETS) + 3
     for spec in specs:
         assert spec.description, spec.key
         assert len(spec.description.split()) > 4, spec.key

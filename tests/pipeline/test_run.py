@@ -43,7 +43,24 @@ def test_every_claim_rests_on_numbers_found(full_home):
         assert [row for row in entry["by"] if row["role"] == "primary" and row["estimate"] is not None]
         # A number is missing only where the finding says why.
         assert [row for row in entry["by"] if row["estimate"] is None and not row["note"]] == []
-        assert all(row["captures"] for row in entry["by"])
+        # Arithmetic on stated inputs rests on no capture, and says so by its class.
+        evidence = entry["result_class"] == "evidence"
+        assert [row for row in entry["by"] if bool(row["captures"]) is not evidence] == []
+
+
+def test_what_is_computed_from_counts_and_from_stated_inputs(full_home):
+    published = json.loads((full_home.site / "findings.json").read_text())
+    entries = {entry["id"]: entry for entry in published["claims"]}
+    channel = entries["C3"]["by"][0]
+    assert (channel["n"], channel["level"], channel["unit"]) == (10_140, 0.9, "points")
+    assert channel["estimate"] == pytest.approx(100 * (481 / 1182 - 262 / 1077))
+    assert channel["interval"][0] < channel["estimate"] < channel["interval"][1]
+    assert [row["holds"] for row in entries["C3"]["by"] if row["stress"] == "without the internet"] == [None]
+    assert "without the internet" in entries["C3"]["fragile"]
+    (cards,) = [row for row in entries["C7"]["by"] if row["role"] == "primary"]
+    assert cards["estimate"] == pytest.approx(1.56)
+    assert {entries[name]["result_class"] for name in ("C7", "C8")} == {"conditional arithmetic"}
+    assert [row["p"] for name in ("C7", "C8") for row in entries[name]["by"] if row["p"] is not None] == []
 
 
 def test_a_second_run_changes_nothing(longwave, home_copy, contents):

@@ -153,12 +153,56 @@ def test_contradicted_on_the_other_side():
     assert evaluated(finding("a", -0.4, -0.5, -0.3))["verdict"] == "contradicted"
 
 
+def test_where_a_finding_knows_no_clusters_what_it_counts_is_enough():
+    assert evaluated(finding("a", 0.4, 0.3, 0.5, n_clusters=None))["verdict"] == "supported"
+    few = finding("a", 0.4, 0.3, 0.5, n_clusters=None).with_columns(n=pl.lit(14, pl.Int64))
+    assert evaluated(few)["verdict"] == "not testable with what is held"
+
+
+def test_a_stressed_result_that_turns_is_told_and_moves_no_verdict():
+    stressed = registry(
+        **{'panel = "b"': 'panel = "a"', 'role = "sensitivity"': 'role = "sensitivity"\nstress = "without b"'}
+    )
+    stressed = stressed.replace('mode = "m"\nk = 1\nabove = 0.1\n', 'mode = "w"\nk = 1\nabove = 0.1\n').replace(
+        'mode = "w"', 'mode = "m"', 1
+    )
+    without = finding("a", 0.1, 0.0, 0.2).with_columns(mode=pl.lit("w"))
+    entry = evaluated(finding("a", 0.4, 0.3, 0.5), without, text=stressed)
+    assert (entry["verdict"], entry["fragile"]) == ("supported", "The result does not stand without b.")
+    still = evaluated(finding("a", 0.4, 0.3, 0.5), without.with_columns(lo=pl.lit(0.15)), text=stressed)
+    assert still["fragile"] is None
+    # What decides nothing has nothing to lose.
+    assert evaluated(finding("a", 0.1, 0.0, 0.2), without, text=stressed)["fragile"] is None
+
+
+def test_a_p_value_of_its_own_is_the_one_that_is_corrected():
+    text = registry(**{'role = "primary"': 'role = "primary"\np_measure = "p"'})
+    p = finding("a", 0.02, None, None).with_columns(measure=pl.lit("p"))
+    entry = evaluated(finding("a", 0.4, 0.3, 0.5), p, text=text)
+    assert entry["by"][0]["p"] == 0.02
+    assert entry["verdict"] == "undecided"
+    assert entry["not_after_holm"] == ["a"]
+    assert evaluated(finding("a", 0.4, 0.3, 0.5), p.with_columns(estimate=0.001), text=text)["verdict"] == "supported"
+
+
+def test_arithmetic_is_decided_by_its_range_alone():
+    text = registry(**{'result_class = "evidence"': 'result_class = "conditional arithmetic"'})
+    made = finding("a", 0.4, 0.3, 0.5, n_clusters=None).with_columns(n=pl.lit(1, pl.Int64))
+    entry = evaluated(made, text=text)
+    assert (entry["verdict"], entry["by"][0]["p"], entry["by"][0]["note"]) == ("supported", None, None)
+    assert evaluated(made.with_columns(lo=pl.lit(0.05)), text=text)["verdict"] == "undecided"
+    exact = made.with_columns(lo=pl.lit(0.4), hi=pl.lit(0.4))
+    assert evaluated(exact, text=text)["verdict"] == "supported", "an exact result has no spread to ask for"
+    assert evaluated(text=text)["verdict"] == "not testable with what is held"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ('hypothesis = "x is over 0.1"\n', "", "lacks hypothesis"),
         ("above = 0.1", "over = 0.1", "one of below, above, between"),
         ('role = "primary"', 'role = "main"', "and a role"),
+        ('role = "primary"', 'role = "primary"\nstress = "x"', "is what is stressed"),
     ],
 )
 def test_a_registry_that_says_too_little_is_refused(old, new, says):
