@@ -102,7 +102,12 @@ def levels(con: duckdb.DuckDBPyConnection, panel: str) -> pl.DataFrame:
         series, medium, family, concept, adopter, place, unit_class, year, value, flag, source; sorted by series, year.
 
     """
-    frame = _of_record(con, PANELS[panel]).filter(pl.col("belongs")).drop("belongs")
+    return panel_levels(con, PANELS[panel])
+
+
+def panel_levels(con: duckdb.DuckDBPyConnection, panel: Panel) -> pl.DataFrame:
+    """The same of a panel that is not in the list."""
+    frame = _of_record(con, panel).filter(pl.col("belongs")).drop("belongs")
     return frame if frame.is_empty() or frame["unit"][0] in ("percent", "per_100_people") else _per_100(con, frame)
 
 
@@ -185,26 +190,41 @@ def adoption_frame(con: duckdb.DuckDBPyConnection, convention: str = "cited") ->
 
 
 def _on_age(frame: pl.DataFrame, cited: pl.DataFrame, convention: str) -> pl.DataFrame:
-    threshold = AT_LEAST.get(convention, AT_LEAST["first_1_percent"])
-    reached = frame.filter(pl.col("value") >= threshold).group_by("series").agg(pl.col("year").min().alias("reached"))
     first = frame.group_by("series").agg(pl.col("value").sort_by("year").first().alias("first_value"))
-    joined = (
-        frame.join(cited, on=["medium", "place"], how="left")
-        .join(reached, on="series", how="left")
-        .join(first, on="series")
-    )
-    known = pl.col("cited").is_not_null() if convention == "cited" else pl.lit(False)
-    implied = convention if convention in AT_LEAST else "first_1_percent"
     return (
-        joined.with_columns(
-            pl.when(known).then("cited").otherwise("reached").cast(pl.Int32).alias("launch"),
-            pl.when(known).then(pl.lit("cited")).otherwise(pl.lit(implied)).alias("launch_convention"),
+        frame.join(_launched(frame, cited, convention), on="series")
+        .join(first, on="series")
+        .with_columns(
             (pl.col("first_value") > LEFT_TRUNCATED_OVER).alias("left_truncated"),
             pl.format("{}|{}", "concept", "place").alias("concept_group"),
             pl.col("year").cast(pl.Int32),
         )
         .with_columns((pl.col("year") - pl.col("launch")).alias("age"))
         .filter(pl.col("age") >= 0)
+    )
+
+
+def launches_of(con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> pl.DataFrame:
+    """Launch of each series of a frame of levels: series, launch (null: never at 1 %), launch_convention."""
+    return _launched(frame, con.sql(_LAUNCHES).pl(), "cited")
+
+
+def _launched(frame: pl.DataFrame, cited: pl.DataFrame, convention: str) -> pl.DataFrame:
+    threshold = AT_LEAST.get(convention, AT_LEAST["first_1_percent"])
+    reached = frame.filter(pl.col("value") >= threshold).group_by("series").agg(pl.col("year").min().alias("reached"))
+    known = pl.col("cited").is_not_null() if convention == "cited" else pl.lit(False)
+    implied = convention if convention in AT_LEAST else "first_1_percent"
+    return (
+        frame.select("series", "medium", "place")
+        .unique("series")
+        .join(cited, on=["medium", "place"], how="left")
+        .join(reached, on="series", how="left")
+        .select(
+            "series",
+            pl.when(known).then("cited").otherwise("reached").cast(pl.Int32).alias("launch"),
+            pl.when(known).then(pl.lit("cited")).otherwise(pl.lit(implied)).alias("launch_convention"),
+        )
+        .sort("series")
     )
 
 

@@ -20,6 +20,7 @@ FACT_TABLES: tuple[str, ...] = (
     "breaks",
     "media",
     "concept_groups",
+    "concept_twins",
     "series_of_record",
 )
 
