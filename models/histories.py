@@ -155,7 +155,8 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
     if absent:
         raise ValueError(f"frame of histories lacks column(s): {', '.join(absent)}")
     kept = [*needed, *(["interpolated"] if "interpolated" in frame.columns else [])]
-    typed = frame.select(kept).cast({**INFO_SCHEMA, "year": pl.Int32, "value": pl.Float64})
+    types = {**INFO_SCHEMA, "year": pl.Int32, "value": pl.Float64, "interpolated": pl.Boolean}
+    typed = frame.select(pl.col(name).cast(types[name]) for name in kept)
     rows = typed.with_columns(pl.col("value").fill_nan(None)).filter(pl.col("value").is_not_null())
     if rows.is_empty():
         raise ValueError("frame of histories has no observation")
