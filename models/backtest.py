@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from longwave.models.histories import BoolArray, Histories
 from longwave.models.panels import FloatArray, IntArray
-from longwave.models.scores import LEVELS
+from longwave.models.scores import ENDS, LEVELS
 from longwave.models.visibility import ForecastMode, forbidden, visible
 
 LEAST_ROWS: Final = 10
@@ -129,7 +129,7 @@ def _dealt(keys: list[bytes], folds: int | None) -> list[list[bytes]]:
     return [keys[start::folds] for start in range(folds)]
 
 
-def backtest(
+def forecasts_of(
     windows: pl.DataFrame,
     targets: Histories,
     references: Histories,
@@ -138,10 +138,9 @@ def backtest(
     mode: ForecastMode,
     folds: int | None = None,
     every: int = 1,
-    truth: Histories | None = None,
     told: Callable[[int], None] | None = None,
 ) -> pl.DataFrame:
-    """Forecasts of all windows with what happened: a forecast frame (``scores.FORECAST_COLUMNS``).
+    """Forecasts of all windows, without what happened.
 
     Args:
         windows: series, origin, years.
@@ -151,12 +150,11 @@ def backtest(
         mode: what a forecast may see.
         folds: as ``fits``.
         every: as ``fits``.
-        truth: where outcomes are read; by default the targets. Years it does not hold are left out.
         told: called with the number of windows done, after each fit.
 
     Returns:
-        series, concept_group, origin, year, last_value, actual, interpolated, point, the ends of the intervals,
-        and last_year (of the history); sorted by series, origin, year.
+        series, concept_group, origin, year, last_year and last_value (of the history), point, the ends of the
+        intervals; sorted by series, origin, year.
 
     Raises:
         ValueError: as ``fits``; a window without history or with a year not after its last observation; a forecast
@@ -171,20 +169,19 @@ def backtest(
             told(len(fit.windows))
     if not parts:
         return pl.DataFrame(schema=_FRAME)
-    return _with_outcomes(pl.concat(parts), targets if truth is None else truth).sort("series", "origin", "year")
+    return pl.concat(parts).select(list(_FRAME)).sort("series", "origin", "year")
+
+
+def with_outcomes(forecasts: pl.DataFrame, truth: Histories) -> pl.DataFrame:
+    """Forecasts with ``actual`` and ``interpolated``, read in ``truth``; years it does not hold are left out."""
+    outcomes = truth.to_frame().select("series", "year", pl.col("value").alias("actual"), "interpolated")
+    return forecasts.join(outcomes, on=["series", "year"], how="inner").sort("series", "origin", "year")
 
 
 _FRAME: Final = {
-    "series": pl.String,
-    "concept_group": pl.String,
-    "origin": pl.Int32,
-    "year": pl.Int32,
-    "last_year": pl.Int32,
-    "last_value": pl.Float64,
-    "actual": pl.Float64,
-    "interpolated": pl.Boolean,
-    "point": pl.Float64,
-    **{f"{end}{round(100 * level)}": pl.Float64 for level in LEVELS for end in ("lo", "hi")},
+    **dict.fromkeys(("series", "concept_group"), pl.String),
+    **dict.fromkeys(("origin", "year", "last_year"), pl.Int32),
+    **dict.fromkeys(("last_value", "point", *ENDS), pl.Float64),
 }
 
 
@@ -235,15 +232,9 @@ def _predicted(forecaster: Forecaster, windows: pl.DataFrame, targets: Histories
             raise ValueError(f"{name} of {asked['name'][int(np.argmin(np.isfinite(numbers)))]!r} is not finite")
     last_value = histories.levels[np.arange(len(histories)), np.searchsorted(histories.years, last)]
     group = histories.info["concept_group"]
-    return asked.select("series", "origin", pl.col("years").alias("year")).with_columns(
+    return asked.select("series", "origin", pl.col("years").cast(pl.Int32).alias("year")).with_columns(
         group[row.tolist()].alias("concept_group"),
         pl.Series("last_year", last[row], dtype=pl.Int32),
         pl.Series("last_value", last_value[row]),
         *(pl.Series(name, numbers, dtype=pl.Float64) for name, numbers in values.items()),
     )
-
-
-def _with_outcomes(forecasts: pl.DataFrame, truth: Histories) -> pl.DataFrame:
-    outcomes = truth.to_frame().select("series", "year", pl.col("value").alias("actual"), "interpolated")
-    joined = forecasts.join(outcomes, on=["series", "year"], how="inner")
-    return joined.select(list(_FRAME)).cast({"origin": pl.Int32, "year": pl.Int32})
