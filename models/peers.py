@@ -10,7 +10,9 @@ launch where it is asked to. Where it finds no answer the last value stands in (
 
 from __future__ import annotations
 
-from typing import Final, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self, cast
 
 import numpy as np
 import polars as pl
@@ -209,3 +211,53 @@ def _offsets(error: FloatArray, cell: IntArray, level: float) -> tuple[FloatArra
 
 NEAREST_FAR: Final = 3
 """Class of distance (four years) whose errors, and those beyond, stand in for a class without any."""
+
+
+@dataclass(frozen=True)
+class PeerForecast:
+    """Points (n, H) in the unit of the series, and the ends of the intervals by level, each (n, H)."""
+
+    point: FloatArray
+    lower: dict[float, FloatArray]
+    upper: dict[float, FloatArray]
+
+
+class PeerForecaster:
+    """A peer as a forecaster: it learns how wide its intervals are, from its errors on the series of each unit class."""
+
+    def __init__(self, method: str = "damped_trend") -> None:
+        self.method = method
+
+    def fit(self, reference_panel: Histories) -> Self:
+        """Errors of the method on everything given, by unit class."""
+        self._errors: dict[str, tuple[FloatArray, IntArray]] = {}
+        self._top = 10.0 * float(np.nanmax(reference_panel.levels, initial=10.0))
+        windows = row_windows(reference_panel, least=LEAST_HISTORY)
+        if windows.height:
+            made = _own_frame(windows, reference_panel, self.method, fit_curves)
+            rows = made.join(
+                reference_panel.to_frame().select("series", "year", "value", "unit_class"), on=["series", "year"]
+            )
+            for (unit,), part in rows.partition_by("unit_class", as_dict=True).items():
+                self._errors[str(unit)] = ((part["value"] - part["point"]).to_numpy(), _cells(part))
+        return self
+
+    def predict(self, history: Histories, horizons: Sequence[int], levels: Sequence[float] = LEVELS) -> PeerForecast:
+        """Forecasts that many years after the last observation of each history."""
+        ahead = np.asarray(horizons, dtype=np.int64)
+        point = own_points(self.method, history, ahead)
+        ceiling = history.info["ceiling"].fill_null(self._top).to_numpy()
+        last = history.levels[np.arange(len(history)), history.last_years() - history.years[0]]
+        shape = point.shape
+        grid = pl.DataFrame({"ahead": np.broadcast_to(ahead, shape).ravel(), "last_value": np.repeat(last, len(ahead))})
+        cell = _cells(grid).reshape(*shape, 2)
+        lower, upper = ({level: np.empty(shape) for level in levels} for _ in range(2))
+        for unit in history.info["unit_class"].unique():
+            rows = np.flatnonzero((history.info["unit_class"] == unit).to_numpy())
+            error, known = self._errors.get(str(unit), (np.empty(0), np.empty((0, 2), dtype=np.int64)))
+            for level in levels:
+                low, high = _offsets(error, known, level)
+                ahead_class, regime = cell[rows, :, 0], cell[rows, :, 1]
+                lower[level][rows] = np.clip(point[rows] + low[ahead_class, regime], 0.0, ceiling[rows, None])
+                upper[level][rows] = np.clip(point[rows] + high[ahead_class, regime], 0.0, ceiling[rows, None])
+        return PeerForecast(point, lower, upper)
