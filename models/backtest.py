@@ -32,9 +32,17 @@ NEAR: Final = 4
 class Forecasts(Protocol):
     """What is read of a forecast of n series at H horizons."""
 
-    point: FloatArray
-    lower: Mapping[float, FloatArray]
-    upper: Mapping[float, FloatArray]
+    @property
+    def point(self) -> FloatArray:
+        """(n, H), in the unit of the series."""
+
+    @property
+    def lower(self) -> Mapping[float, FloatArray]:
+        """Lower ends (n, H) of the central intervals, by level."""
+
+    @property
+    def upper(self) -> Mapping[float, FloatArray]:
+        """Upper ends likewise."""
 
 
 class Forecaster(Protocol):

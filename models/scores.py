@@ -239,8 +239,8 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
     saturated one at least nominal − 5; 50 % is reported without a target.
 
     Returns:
-        regime (``all`` first), level, coverage, lo, hi (90 %; shares of 1), n_series, n_values, passes (null: no
-        target).
+        regime (``all`` first), level, coverage, lo, hi (90 %; shares of 1; null for a single group), n_series,
+        n_values, passes (null: no target, or a single group).
 
     """
     rows: list[dict[str, object]] = []
@@ -259,8 +259,8 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
                     "regime": name,
                     "level": level,
                     "coverage": found.value,
-                    "lo": found.lo,
-                    "hi": found.hi,
+                    "lo": None if np.isnan(found.lo) else found.lo,
+                    "hi": None if np.isnan(found.hi) else found.hi,
                     "n_series": n_series,
                     "n_values": part.height,
                     "passes": passes(name, level, found, n_series),
@@ -271,7 +271,7 @@ def coverage_table(frame: pl.DataFrame, *, average: Average, n_boot: int = 2000,
 
 def passes(regime: str, level: float, found: Estimate, n_series: int) -> bool | None:
     """Whether a coverage keeps the rule of ``coverage_table``; None where there is no target."""
-    if level not in JUDGED:
+    if level not in JUDGED or found.n_clusters < 2:
         return None
     if regime == SATURATED:
         return found.value >= level - MOST_OFF

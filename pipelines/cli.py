@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from longwave.pipelines import cli_capture
+from longwave.pipelines import cli_capture, cli_forecast
 from longwave.pipelines.console import console_of, outcome_of, write_summary
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
@@ -43,6 +43,7 @@ app.add_typer(founding_app, name="founding")
 app.command()(cli_capture.refresh)
 app.command("export")(cli_capture.export)
 app.command("import")(cli_capture.import_)
+app.command()(cli_forecast.backtest)
 
 AsOf = Annotated[
     str | None,
