@@ -128,9 +128,7 @@ def climatology(asked: pl.DataFrame, targets: Histories, references: Histories, 
     early in ``as-of``, nobody was that old. ``asked``: as ``age_windows``.
     """
     windows = windows_asked(asked)
-    launch = targets.info.select("series", "launch")
-    table = asked.join(launch, on="series", how="left", maintain_order="left")
-    age = (table["year"] - table["launch"]).to_numpy().astype(np.int64)
+    age = (asked["age"] + asked["year"] - asked["origin"]).to_numpy().astype(np.int64)
     number = asked.join(windows.with_row_index("window"), on=["series", "origin"], how="left", maintain_order="left")[
         "window"
     ].to_numpy()

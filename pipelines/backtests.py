@@ -177,15 +177,17 @@ def _askable(request: Request, windows: pl.DataFrame, world: Worlds) -> tuple[pl
     kept = []
     late = windows.filter(pl.col("origin") >= FIRST_VINTAGE_ORIGIN)
     for (origin,), part in late.partition_by("origin", as_dict=True).items():
-        then = world(_end_of(int(str(origin)))).until(int(str(origin)))
+        then = _then(world, int(str(origin)))
         known = then.info["series"].filter(pl.Series(then.last_years() >= 0))
         kept.append(part.filter(pl.col("series").is_in(known.to_list())))
     asked = pl.concat(kept).sort("series", "origin") if kept else windows.clear()
     return asked, windows.height - asked.height
 
 
-def _end_of(year: int) -> str:
-    return f"{year}-12-31"
+def _then(world: Worlds, origin: int) -> Histories:
+    """What had been published by the end of a year, about the years up to it."""
+    # A reader of that time sees what it published about years to come as little as we do.
+    return world(f"{origin}-12-31").until(origin)
 
 
 def _ours(request: Request, windows: pl.DataFrame, targets: Histories, world: Worlds) -> pl.DataFrame:
@@ -195,8 +197,7 @@ def _ours(request: Request, windows: pl.DataFrame, targets: Histories, world: Wo
         return forecasts_of(windows, targets, world(None), make, mode=request.mode, **how)  # type: ignore[arg-type]
     parts = []
     for (origin,), part in windows.partition_by("origin", as_dict=True).items():
-        # A reader of that time sees what it published about years to come as little as we do.
-        then = world(_end_of(int(str(origin)))).until(int(str(origin)))
+        then = _then(world, int(str(origin)))
         parts.append(forecasts_of(part, then, then, make, mode=request.mode, folds=request.folds))
     return pl.concat(parts).sort("series", "origin", "year")
 
@@ -208,7 +209,7 @@ def _peer(request: Request, windows: pl.DataFrame, targets: Histories, world: Wo
     else:
         parts = []
         for (origin,), part in windows.partition_by("origin", as_dict=True).items():
-            then = world(_end_of(int(str(origin)))).until(int(str(origin)))
+            then = _then(world, int(str(origin)))
             pool = then.take(then.info["panel"].is_in(list(US_PANELS)).to_numpy())
             parts.append(peer_forecasts(part, pool, pool, name, mode=request.mode))
         made = pl.concat(parts)
@@ -236,10 +237,7 @@ def _ripeness(request: Request, world: Worlds, told: Callable[[str], None]) -> O
     told(f"{windows.height} windows, {request.mode}, {request.data} …")
     ours = _ours(request, windows, targets, world)
     told("beside it: climatology, damped trend, curves …")
-    table = answered(asked, ours)
-    references = {"climatology": climatology(table, targets, targets, mode=request.mode)}
-    references |= {name: peer_points(table, targets, name) for name in (*NAMED[1:], *BESIDE)}
-    table = table.with_columns(pl.Series(name, values).fill_nan(None) for name, values in references.items())
+    table = _referred(request, answered(asked, ours), targets, world)
     against = tuple(name for name in (*NAMED, *BESIDE) if name != request.forecaster)
     tables = {
         "relative_errors": relative_errors(table, against=against, n_boot=request.n_boot, seed=SEED),
@@ -251,6 +249,24 @@ def _ripeness(request: Request, world: Worlds, told: Callable[[str], None]) -> O
         same = answered(asked, _ours(_truncated(request), windows, targets, world))
         tables["truncated"] = _difference(table, same, request)
     return Outcome(request, ours, {"n_questions": table.height}, tables, warnings)
+
+
+def _referred(request: Request, table: pl.DataFrame, targets: Histories, world: Worlds) -> pl.DataFrame:
+    """Questions with a column for each reference, made from the same data as ours."""
+    if request.data == "truncated":
+        return _with_references(request, table, targets)
+    parts = []
+    for (origin,), part in sorted(table.partition_by("origin", as_dict=True).items()):
+        parts.append(_with_references(request, part, _then(world, int(str(origin)))))
+    return (
+        pl.concat(parts).sort("series", "age", "year", "asked") if parts else _with_references(request, table, targets)
+    )
+
+
+def _with_references(request: Request, table: pl.DataFrame, seen: Histories) -> pl.DataFrame:
+    columns = {"climatology": climatology(table, seen, seen, mode=request.mode)}
+    columns |= {name: peer_points(table, seen, name) for name in (*NAMED[1:], *BESIDE)}
+    return table.with_columns(pl.Series(name, values).fill_nan(None) for name, values in columns.items())
 
 
 def _coverage(table: pl.DataFrame, n_boot: int) -> pl.DataFrame:
