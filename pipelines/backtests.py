@@ -118,7 +118,9 @@ def maker(request: Request) -> Callable[[], Forecaster]:
         return lambda: PeerForecaster(request.forecaster)
     # By name, and only when it is wanted: it brings a large library with it.
     made = import_module("longwave.models.forecasting").AdoptionForecaster
-    return lambda: cast("Forecaster", made(seed=SEED))
+    # Where a medium is to be new, what intervals learn from must be errors on media that were new, too.
+    hold_out = "family" if request.mode == "leave-medium-out" else "concept_group"
+    return lambda: cast("Forecaster", made(seed=SEED, hold_out=hold_out))
 
 
 def run(request: Request, told: Callable[[str], None] = lambda _: None) -> Outcome:
