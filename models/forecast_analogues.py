@@ -11,8 +11,9 @@ Age does not enter, so that no launch year is needed.
 
 Weights are set so that each family of media counts once, however many series it has, and a moment of the medium
 itself ``same_medium`` times: media differ from each other by more than places do. The series' own damped trend enters
-as one more analogue of fixed weight ``own_trend``, in units of a family all of whose moments are perfectly alike: where
-little was like this, the forecast stays close to it; without references it is the forecast.
+as one more analogue of fixed weight ``own_trend``, in units of a family all of whose moments are perfectly alike, and
+less where the ceiling is known: where little was like this, the forecast stays close to it; without references it is
+the forecast.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ from typing import Final, Self
 import numba
 import numpy as np
 from longwave.models.forecast_scale import (
-    FLOOR,
     at_columns,
     ceilings,
     from_scale,
     growth,
     last_observed,
     own_trend,
+    own_weight,
     shares,
     to_scale,
+    toward_own_trend,
 )
 from longwave.models.histories import BoolArray, Histories
 from longwave.models.panels import FloatArray, IntArray
@@ -123,20 +125,14 @@ class AnalogueMember:
         ahead = np.asarray(horizons, dtype=np.int64)
         moved, mass, _ = self._search(history, ahead, exclude)
         share, ceiling = shares(history), ceilings(history)
-        trend = own_trend(history, ahead)
         start = at_columns(history.levels, last_observed(history.levels))[:, None]
-        own = to_scale(np.maximum(trend, FLOOR), share, ceiling)
-        known = np.isfinite(moved) & np.isfinite(own)
-        analogue = to_scale(start, share, ceiling) + moved
-        part = mass / np.maximum(mass + self.own_trend, np.finfo(np.float64).tiny)
-        level = from_scale(part * analogue + (1.0 - part) * own, share, ceiling)
-        result: FloatArray = np.where(known, level, trend)
-        return result
+        others = from_scale(to_scale(start, share, ceiling) + moved, share, ceiling)
+        return toward_own_trend(history, own_trend(history, ahead), others, mass, self.own_trend)
 
     def weights(self, history: Histories, *, exclude: BoolArray | None = None) -> FloatArray:
         """What each forecast leans on: (n, R) share of each reference; the rest up to 1 is the own trend."""
         _, _, by_row = self._search(history, np.empty(0, dtype=np.int64), exclude)
-        whole = by_row.sum(axis=1, keepdims=True) + self.own_trend
+        whole = by_row.sum(axis=1, keepdims=True) + own_weight(history, self.own_trend)
         result: FloatArray = np.divide(by_row, whole, out=np.zeros_like(by_row), where=whole > 0)
         return result
 

@@ -28,6 +28,9 @@ DAMPING: Final = 0.8
 FLOOR: Final = 1e-9
 """What stands for a forecast of 0 on the working scale, in the unit of the levels; the offsets make it harmless."""
 
+WITH_CEILING: Final = 0.3
+"""How much of its weight a series' own trend keeps where the ceiling is known: there others tell more."""
+
 
 def shares(history: Histories) -> BoolArray:
     """Which series are shares, (n,)."""
@@ -121,3 +124,26 @@ def own_trend(history: Histories, horizons: IntArray) -> FloatArray:
     trend = level[:, None] + slope[:, None] * reach[None, :]
     trend = np.where((trend > 0) | shares(history)[:, None], trend, level[:, None])
     return np.clip(trend, 0.0, ceilings(history)[:, None])
+
+
+def toward_own_trend(
+    history: Histories, trend: FloatArray, others: FloatArray, weight: FloatArray, own: float
+) -> FloatArray:
+    """Levels (n, H) between what ``others`` say, weighing ``weight``, and the own ``trend``, weighing ``own``.
+
+    The mean is taken on the working scale; ``trend``, ``others``, ``weight``: (n, H); ``own`` counts ``WITH_CEILING``
+    times where the series has a ceiling. NaN in ``others``: the trend alone.
+    """
+    share, ceiling = shares(history), ceilings(history)
+    kept = own_weight(history, own)
+    part = np.divide(weight, weight + kept, out=np.zeros_like(weight), where=weight + kept > 0)
+    said, mine = (to_scale(np.maximum(levels, FLOOR), share, ceiling) for levels in (others, trend))
+    level = from_scale(part * said + (1.0 - part) * mine, share, ceiling)
+    result: FloatArray = np.where(np.isfinite(others), level, trend)
+    return result
+
+
+def own_weight(history: Histories, own: float) -> FloatArray:
+    """Weight of each series' own trend, (n, 1): ``own``, or ``WITH_CEILING`` of it."""
+    weight: FloatArray = own * np.where(np.isfinite(ceilings(history)), WITH_CEILING, 1.0)[:, None]
+    return weight
