@@ -31,7 +31,8 @@ def selection_blocks(findings: pl.DataFrame) -> list[FigureBlock]:
     frame = known.select(
         pl.when(pl.col("mode") == PRIMARY)
         .then(pl.lit("opened from 2011 on"))
-        .otherwise(pl.format("… {}", "mode"))
+        # Short, as the row above says what they did: a phone has little room beside the bars.
+        .otherwise(pl.format("… {}", pl.col("mode").str.strip_prefix("opened ")))
         .alias("name"),
         "estimate",
         "lo",
