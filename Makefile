@@ -11,12 +11,11 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(STAMP)            ## run the pipeline, publish the site, print the verdicts
 	@$(BIN)/longwave run
 
-# A fifth of the time tests wait for a disk, a browser or another process: three workers keep two processors busy.
 test: $(STAMP)           ## the whole test suite
-	@$(BIN)/python -m pytest -n 3
+	@$(BIN)/python -m pytest -n 2
 
 cover: $(STAMP)          ## the same, with the lines and branches that no test runs: slower
-	@$(BIN)/python -m pytest -n 3 --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 setup: $(STAMP)          ## the virtual environment alone
 

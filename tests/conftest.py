@@ -73,7 +73,7 @@ def _own_log():
     log.setLevel(logged[1])
 
 
-_ORDER = ("browser", "asof", "capture", "readers", "pipeline", "unit")
+_ORDER = ("browser", "capture", "readers", "asof", "pipeline", "unit")
 _TOGETHER = {
     "tests/browser/": "browser",
     "tests/pipeline/test_asof.py": "asof",
@@ -92,10 +92,10 @@ def _group(nodeid):
 
 
 def pytest_collection_modifyitems(items):
-    """The browser's tests make the real run's home on one worker, those of a date another home on the next.
+    """The browser's tests make the real run's home on one worker while the other has tests that need none.
 
-    Else all workers would begin with tests that wait for the same home. What takes long comes before what is left, so
-    that all end at the same time: with the many short tests of units.
+    Else both workers would begin with tests that wait for the same home. What takes long comes before what is left, so
+    that both end at the same time: with the many short tests of units.
     """
 
     def place(item):
