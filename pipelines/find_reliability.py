@@ -17,14 +17,19 @@ DRAWS: Final = 400
 OBSERVED: Final = "observed"
 ONE_VINTAGE: Final = "figures of one vintage alone: how far they err is not known"
 NO_INTERVAL: Final = "descriptive, without an interval: retention and rank correlation have theirs"
-_NAMES: Final = (
-    "reliability_early",
-    "reliability_late",
-    "told_apart",
-    "tau_b_corrected",
-    "tau_b_if_noise_alone",
-    "retention_if_noise_alone",
-)
+CORRECTED: Final = "limits of τ-b, corrected alike: both reliabilities are taken for known"
+DRAWN: Final = f"mean and central 95 % of {DRAWS} draws"
+_UNITS: Final = {
+    "reliability_early": "share of variance",
+    "reliability_late": "share of variance",
+    "told_apart": "share of pairs",
+    "tau_b_corrected": "rank correlation",
+    "tau_b_if_noise_alone": "rank correlation",
+    "retention_if_noise_alone": "share",
+    "overlap": "share",
+    "half_life": "years",
+}
+_OF_ERRORS: Final = tuple(_UNITS)[:6]
 Row = dict[str, Any]
 
 
@@ -50,40 +55,35 @@ def reliability(
     first, second = (model.reliability(early, sds[0]), model.reliability(late, sds[1])) if known else (0.0, 0.0)
     if min(first, second) <= 0.0 or tau["estimate"] is None:
         note = ONE_VINTAGE if revised is None or not known else "errors are as large as the differences between places"
-        return rows + [_row(name, n, note=note) for name in _NAMES]
+        return rows + [_row(name, n, note=note) for name in _OF_ERRORS]
     null = model.noise_alone(early, first, second, top_n=TOP, draws=DRAWS, seed=seed)
     without = {
         end: model.corrected(tau[end], first, second) for end in ("estimate", "lo", "hi") if tau[end] is not None
     }
     said = f"from revisions of figures of {years[0]} and {years[1]}; what no vintage mended is not in it"
     rows += [
-        _row("reliability_early", n, unit="share of variance", estimate=first, note=said),
-        _row("reliability_late", n, unit="share of variance", estimate=second, note=said),
-        _row("told_apart", n, unit="share of pairs", estimate=model.told_apart(early, sds[0]), note=said),
-        _row("tau_b_corrected", n, level=tau["level"]) | without,
+        _row("reliability_early", n, estimate=first, note=said),
+        _row("reliability_late", n, estimate=second, note=said),
+        _row("told_apart", n, estimate=model.told_apart(early, sds[0]), note=said),
+        _row("tau_b_corrected", n, level=tau["level"], note=CORRECTED) | without,
     ]
-    for name, drawn, unit in (
-        ("tau_b_if_noise_alone", null.tau, "rank correlation"),
-        ("retention_if_noise_alone", null.retention, "share"),
-    ):
-        rows.append(_row(name, n, unit=unit, estimate=drawn[0], lo=drawn[1], hi=drawn[2], level=0.95))
+    for name, drawn in (("tau_b_if_noise_alone", null.tau), ("retention_if_noise_alone", null.retention)):
+        rows.append(_row(name, n, estimate=drawn[0], lo=drawn[1], hi=drawn[2], level=0.95, note=DRAWN))
     return rows
 
 
 def half_life(horizons: int, adopters: int) -> Row:
     """The row of the half-life of one medium: why there is none; where there could be one, that it is not worked out."""
     why = model.no_half_life(horizons, adopters)
-    return _row(
-        "half_life", adopters, unit="years", note=f"no half-life: {why or 'not worked out; see the fixed horizons'}"
-    )
+    return _row("half_life", adopters, note=f"no half-life: {why or 'not worked out; see the fixed horizons'}")
 
 
 def _overlap(pairs: pl.DataFrame) -> Row:
     early, late = (pairs[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("y_k", "y_H"))
     n = int((np.isfinite(early) & np.isfinite(late)).sum())
     if n < TOP:
-        return _row("overlap", n, unit="share", note=f"fewer than {TOP} adopters at both years")
-    return _row("overlap", n, unit="share", estimate=model.overlap(early, late), note=NO_INTERVAL)
+        return _row("overlap", n, note=f"fewer than {TOP} adopters at both years")
+    return _row("overlap", n, estimate=model.overlap(early, late), note=NO_INTERVAL)
 
 
 def _sd(revised: pl.DataFrame | None, year: int) -> float:
@@ -93,6 +93,6 @@ def _sd(revised: pl.DataFrame | None, year: int) -> float:
     return model.revision_sd(own["value_earlier"].to_numpy(), own["value_later"].to_numpy())
 
 
-def _row(measure: str, n: int, unit: str = "rank correlation", **values: Any) -> Row:
+def _row(measure: str, n: int, **values: Any) -> Row:
     row: Row = dict.fromkeys(("estimate", "lo", "hi", "level", "note"))
-    return {"measure": measure, "n": n, "unit": unit} | row | values
+    return {"measure": measure, "n": n, "unit": _UNITS[measure]} | row | values

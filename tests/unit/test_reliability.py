@@ -85,13 +85,18 @@ def revised(sd, years=(2000, 2010), n=80, seed=4):
 
 
 def test_every_row_has_a_number_or_the_reason_why_not():
-    names = {"overlap", *find_reliability._NAMES}
+    names = {"overlap", *find_reliability._OF_ERRORS}
+    units = {name: set() for name in names}
     for figures, known in ((revised(0.3), True), (revised(0.3, (2000,)), False), (None, False), (revised(9.0), False)):
         rows = find_reliability.reliability(pairs(), figures, TAU, (2000, 2010), 1)
         assert {row["measure"] for row in rows} == names
         assert all((row["estimate"] is None) is not known for row in rows if row["measure"] != "overlap")
-        assert all(row["note"] or row["lo"] is not None for row in rows)
+        assert all(row["note"] for row in rows)
+        for row in rows:
+            units[row["measure"]].add(row["unit"])
     assert "as large as" in rows[-1]["note"]
+    # What a number would be of does not hang on whether there is one.
+    assert {name: len(of) for name, of in units.items()} == dict.fromkeys(names, 1)
     few = find_reliability.reliability(pairs(9), None, TAU, (2000, 2010), 1)
     assert few[0]["estimate"] is None
 
