@@ -364,24 +364,7 @@ def platforms(con: duckdb.DuckDBPyConnection) -> AdopterFrames:
     may be compared across its change of mode between 2021 and 2023.
     """
     asked = _figures(con, "pew_platforms").with_columns(decimal_year("day").alias("at"))
-    adopters = (
-        asked.group_by("adopter")
-        .agg(pl.col("at").min().alias("adopted"))
-        .with_columns(
-            pl.lit(None, pl.Float64).alias("ended"),
-            pl.col("adopter").alias("cluster"),
-            pl.lit("platforms of social media").alias("field"),
-            _flags(left_truncated=pl.lit(True), descriptive=pl.lit(True)),
-        )
-    )
-    return AdopterFrames(
-        "social",
-        "% of adults",
-        first_launch(con, "social") + 0.5,
-        adopters.select(_ADOPTERS).sort("adopter"),
-        asked.select("adopter", "at", pl.col("value").alias("attention")).sort("adopter", "at"),
-        pl.DataFrame(schema=_NO_COVARIATES),
-    )
+    return _platforms_seen(con, asked, "% of adults")
 
 
 def changes_of_method() -> list[tuple[float, float]]:
@@ -408,26 +391,27 @@ def referrals(con: duckdb.DuckDBPyConnection, place: str) -> AdopterFrames:
     counted = _figures(con, REFERRALS[place]).with_columns(decimal_year("day").alias("at"))
     shown = counted.filter(pl.col("value") > 0)
     zeros = counted.filter(pl.col("value") == 0)["adopter"].unique().implode()
+    flags = {"residue": pl.col("adopter") == _THE_REST, "zeros_left_out": pl.col("adopter").is_in(zeros)}
+    return _platforms_seen(con, shown, "% of referrals", **flags)
+
+
+def _platforms_seen(con: duckdb.DuckDBPyConnection, seen: pl.DataFrame, unit: str, **flags: pl.Expr) -> AdopterFrames:
+    """Platforms by what was seen of them (adopter, at, value), each from when it was first seen, which is no opening."""
     adopters = (
-        shown.group_by("adopter")
+        seen.group_by("adopter")
         .agg(pl.col("at").min().alias("adopted"))
         .with_columns(
             pl.lit(None, pl.Float64).alias("ended"),
             pl.col("adopter").alias("cluster"),
             pl.lit("platforms of social media").alias("field"),
-            _flags(
-                left_truncated=pl.lit(True),
-                residue=pl.col("adopter") == _THE_REST,
-                zeros_left_out=pl.col("adopter").is_in(zeros),
-                descriptive=pl.lit(True),
-            ),
+            _flags(left_truncated=pl.lit(True), **flags, descriptive=pl.lit(True)),
         )
     )
     return AdopterFrames(
         "social",
-        "% of referrals",
+        unit,
         first_launch(con, "social") + 0.5,
         adopters.select(_ADOPTERS).sort("adopter"),
-        shown.select("adopter", "at", pl.col("value").alias("attention")).sort("adopter", "at"),
+        seen.select("adopter", "at", pl.col("value").alias("attention")).sort("adopter", "at"),
         pl.DataFrame(schema=_NO_COVARIATES),
     )
