@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import runs_disturbed as runs
 
 _spec = importlib.util.spec_from_file_location("publisher", Path(__file__).parents[1] / "capture" / "conftest.py")
 _publisher = importlib.util.module_from_spec(_spec)
@@ -22,3 +23,10 @@ def results():
     folder = Path(os.environ.get("LONGWAVE_SOAK_RESULTS") or Path(__file__).parent / "results")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A home whose run nothing disturbed, the seconds of its steps, in order, and until the first was done."""
+    home = tmp_path_factory.mktemp("undisturbed") / "home"
+    return (home, *runs.undisturbed_run(home))

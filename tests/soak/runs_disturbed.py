@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
@@ -157,6 +158,28 @@ def write_part(path, part, result):
     """Put one part of a file of results into it, beside those that are there: parts may be run apart."""
     parts = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps(dict(sorted((parts | {part: result}).items())), indent=2) + "\n")
+
+
+class Tally:
+    """What was met in one part of a soak and what came of it, in its file of results after every time."""
+
+    def __init__(self, part, path, seed, commit):
+        self.part, self.path, self.commit, self.seed, self.began = part, path, commit, seed, time.monotonic()
+        self.steps = Counter()
+
+    def counted(self):
+        """What this soak counts beside the steps that were under way."""
+        raise NotImplementedError
+
+    def write(self):
+        result = {
+            **self.counted(),
+            "by step": dict(sorted(self.steps.items())),
+            "seconds": round(time.monotonic() - self.began),
+            "seed": self.seed,
+            "commit": self.commit,
+        }
+        write_part(self.path, self.part, result)
 
 
 def done_by(log):

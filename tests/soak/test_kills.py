@@ -35,12 +35,12 @@ PARTS = {
 }
 
 
-class Tally:
-    """What was killed in one part of this and what came of it, in the file of results after every kill."""
+class Tally(runs.Tally):
+    """What was killed in one part of this and what came of it."""
 
-    def __init__(self, part, path, commit):
-        self.part, self.path, self.commit, self.began = part, path, commit, time.monotonic()
-        self.stages, self.steps, self.of, self.counts = Counter(), Counter(), Counter(), Counter()
+    def __init__(self, *of):
+        super().__init__(*of)
+        self.stages, self.of, self.counts = Counter(), Counter(), Counter()
         self.left = []
 
     def killed(self, what, *, group, left=None):
@@ -50,32 +50,20 @@ class Tally:
         self.of["the whole group" if group else "the run alone"] += 1
         self.left += [] if left is None else [left]
 
-    def write(self):
-        result = {
+    def counted(self):
+        return {
             "kills": self.stages.total(),
             "by stage": dict(sorted(self.stages.items())),
             "of": dict(self.of),
             **self.counts,
             "seconds until no process was left, at most": max(self.left, default=None),
-            "by step": dict(sorted(self.steps.items())),
-            "seconds": round(time.monotonic() - self.began),
-            "seed": SEED,
-            "commit": self.commit,
         }
-        runs.write_part(self.path, self.part, result)
 
 
 @pytest.fixture
 def tally(request, results, commit):
     """The counts of the part that a test is."""
-    return Tally(PARTS[request.function.__name__], results / "kills.json", commit)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A home whose run nothing disturbed, the seconds of its steps, in order, and until the first was done."""
-    home = tmp_path_factory.mktemp("undisturbed") / "home"
-    return (home, *runs.undisturbed_run(home))
+    return Tally(PARTS[request.function.__name__], results / "kills.json", SEED, commit)
 
 
 def _revised(year):

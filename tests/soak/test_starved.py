@@ -122,12 +122,12 @@ PARTS = {
 }
 
 
-class Tally:
-    """What was met in one part of this and what came of it, in the file of results after every attempt."""
+class Tally(runs.Tally):
+    """What was lacking in one part of this and what came of it."""
 
-    def __init__(self, part, path, commit):
-        self.part, self.path, self.commit, self.began = part, path, commit, time.monotonic()
-        self.failed, self.well, self.steps, self.said = Counter(), Counter(), Counter(), Counter()
+    def __init__(self, *of):
+        super().__init__(*of)
+        self.failed, self.well = Counter(), Counter()
         self.ended = 0
 
     def attempt(self, fault, step, code):
@@ -136,31 +136,19 @@ class Tally:
         self.steps[step] += 1
         self.write()
 
-    def write(self):
-        result = {
+    def counted(self):
+        return {
             "attempts": self.failed.total() + self.well.total(),
             "ended with exit 1 and the remedy": dict(sorted(self.failed.items())),
             "needed nothing that was lacking": dict(sorted(self.well.items())),
             "runs that ended in the end, their site as undisturbed": self.ended,
-            "by step": dict(sorted(self.steps.items())),
-            "seconds": round(time.monotonic() - self.began),
-            "seed": SEED,
-            "commit": self.commit,
         }
-        runs.write_part(self.path, self.part, result)
 
 
 @pytest.fixture
 def tally(request, results, commit):
     """The counts of the part that a test is."""
-    return Tally(PARTS[request.function.__name__], results / "starved.json", commit)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A home whose run nothing disturbed, the seconds of its steps, in order, and until the first was done."""
-    home = tmp_path_factory.mktemp("undisturbed") / "home"
-    return (home, *runs.undisturbed_run(home))
+    return Tally(PARTS[request.function.__name__], results / "starved.json", SEED, commit)
 
 
 @pytest.fixture
