@@ -95,3 +95,21 @@ def readings(x, y, state, own, groups):
     sums = rank_blocks.by_authority(block, known)
     sums += rank_blocks.by_impact({name: column[alive] for name, column in block.items()}, known)
     return rank_blocks.rank_rows(sums, known.n) + rank_blocks.survival_rows(sums.states)
+
+
+def covered(true, panels):
+    """By reading: truth, bias, spread of the estimates, standard error as the intervals' width says, coverage.
+
+    ``true`` (readings,); ``panels``: of each its rows, in the order of the readings.
+    """
+    found = np.array([[(row["estimate"], row["lo"], row["hi"]) for row in rows] for rows in panels], dtype=float)
+    estimate, lo, hi = np.moveaxis(found, 2, 0)
+    values = {
+        "truth": true,
+        "bias": estimate.mean(axis=0) - true,
+        "spread": estimate.std(axis=0, ddof=1),
+        "error": (hi - lo).mean(axis=0) / 2.0 / 1.96,
+        "coverage": ((lo <= true) & (true <= hi)).mean(axis=0),
+    }
+    names = [f"{row['measure']}, {row['bound']}" for row in panels[0]]
+    return {name: {key: round(float(of[at]), 5) for key, of in values.items()} for at, name in enumerate(names)}

@@ -18,7 +18,7 @@ import pytest
 from longwave.models.persistence import persistence
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rank_worlds import EARLY, LATE, drawn, frame, readings
+from rank_worlds import EARLY, LATE, covered, drawn, frame, readings
 
 REPLICATES = 2_000
 OF_TRUTH = 2_000_000
@@ -54,18 +54,8 @@ def truth():
 def summary(way, settings, true, rng):
     """By reading: truth, bias, spread of the estimates, standard error as the intervals' width says, coverage."""
     rows = [[row for row in way(rng, **settings) if (row["measure"], row["bound"]) in true] for _ in range(REPLICATES)]
-    found = np.array([[(row["estimate"], row["lo"], row["hi"]) for row in panel] for panel in rows], dtype=float)
-    estimate, lo, hi = np.moveaxis(found, 2, 0)
     of = np.array([true[row["measure"], row["bound"]] for row in rows[0]])
-    values = {
-        "truth": of,
-        "bias": estimate.mean(axis=0) - of,
-        "spread": estimate.std(axis=0, ddof=1),
-        "error": (hi - lo).mean(axis=0) / 2.0 / 1.96,
-        "coverage": ((lo <= of) & (of <= hi)).mean(axis=0),
-    }
-    names = [f"{row['measure']}, {row['bound']}" for row in rows[0]]
-    return {name: {key: round(float(of[at]), 5) for key, of in values.items()} for at, name in enumerate(names)}
+    return covered(of, rows)
 
 
 def keep(name, world, made):

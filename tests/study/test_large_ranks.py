@@ -20,7 +20,7 @@ from longwave.pipelines.persisting import of_large
 from longwave.warehouse.large_panels import GROUPS, LargePanel
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rank_worlds import EARLY, LATE, drawn, frame, readings
+from rank_worlds import EARLY, LATE, covered, drawn, frame, readings
 
 REPLICATES = 2_000
 ADOPTERS = 6_000
@@ -47,18 +47,7 @@ def summary(settings, replicates, rng):
     """By reading: truth, bias, spread of the estimates, standard error as the intervals' width says, coverage."""
     alike = {name: value for name, value in settings.items() if name != "kind"}
     true = np.array([row["estimate"] for row in dealt(np.random.default_rng(SEED), OF_TRUTH, alike)])
-    rows = [dealt(rng, ADOPTERS, settings) for _ in range(replicates)]
-    found = np.array([[(row["estimate"], row["lo"], row["hi"]) for row in panel] for panel in rows])
-    estimate, lo, hi = np.moveaxis(found, 2, 0)
-    values = {
-        "truth": true,
-        "bias": estimate.mean(axis=0) - true,
-        "spread": estimate.std(axis=0, ddof=1),
-        "error": (hi - lo).mean(axis=0) / 2.0 / 1.96,
-        "coverage": ((lo <= true) & (true <= hi)).mean(axis=0),
-    }
-    names = [f"{row['measure']}, {row['bound']}" for row in rows[0]]
-    return {name: {key: round(float(of[at]), 5) for key, of in values.items()} for at, name in enumerate(names)}
+    return covered(true, [dealt(rng, ADOPTERS, settings) for _ in range(replicates)])
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 from longwave.models.top_ranks import counted, top_rows
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rank_worlds import entering
+from rank_worlds import covered, entering
 
 REPLICATES = 2_000
 OF_TRUTH = 2_000_000
@@ -49,18 +49,7 @@ def summary(settings, top, replicates, rng):
     part = round(OF_TRUTH * top / n)
     true = np.array([row["estimate"] for row in shares(OF_TRUTH, np.random.default_rng(SEED), part, **alike)])
     panels = [rows for rows in (shares(rng=rng, top=top, **settings) for _ in range(replicates)) if rows]
-    found = np.array([[(row["estimate"], row["lo"], row["hi"]) for row in rows] for rows in panels], dtype=float)
-    estimate, lo, hi = np.moveaxis(found, 2, 0)
-    values = {
-        "truth": true,
-        "bias": estimate.mean(axis=0) - true,
-        "spread": estimate.std(axis=0, ddof=1),
-        "error": (hi - lo).mean(axis=0) / 2.0 / 1.96,
-        "coverage": ((lo <= true) & (true <= hi)).mean(axis=0),
-    }
-    names = [f"{row['measure']}, {row['bound']}" for row in panels[0]]
-    rows = {name: {key: round(float(of[at]), 5) for key, of in values.items()} for at, name in enumerate(names)}
-    return {"panels": len(panels), "readings": rows}
+    return {"panels": len(panels), "readings": covered(true, panels)}
 
 
 @pytest.fixture(scope="module")
