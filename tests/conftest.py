@@ -236,6 +236,17 @@ def root():
 
 
 @pytest.fixture(scope="session")
+def originals():
+    """The folder of original files, which LONGWAVE_ORIGINALS names; with LONGWAVE_REQUIRE_ORIGINALS=1 it has to be there."""
+    named = os.environ.get("LONGWAVE_ORIGINALS")
+    if named and Path(named).is_dir():
+        return Path(named)
+    if os.environ.get("LONGWAVE_REQUIRE_ORIGINALS") == "1":
+        pytest.fail("LONGWAVE_REQUIRE_ORIGINALS=1 and LONGWAVE_ORIGINALS names no folder")
+    return pytest.skip("LONGWAVE_ORIGINALS names no folder of originals")
+
+
+@pytest.fixture(scope="session")
 def clean_environment():
     """The environment of a process that knows no setting but those given."""
     return _environment

@@ -3,10 +3,8 @@
 The counts are those that were taken from the files by hand when they were collected.
 """
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import made_world as made
 import polars as pl
@@ -26,16 +24,6 @@ SHARE = {
 }
 DIFFUSION = {day: f"owid/owid_us_technology_diffusion_{day}.csv" for day in ("2018-09-21", "2019-07-27", "2022-06-21")}
 METADATA = "owid/owid_share-of-individuals-using-the-internet_2026-02-22.metadata.json"
-
-
-@pytest.fixture(scope="session")
-def originals():
-    folder = os.environ.get("LONGWAVE_ORIGINALS")
-    if folder and Path(folder).is_dir():
-        return Path(folder)
-    if os.environ.get("LONGWAVE_REQUIRE_ORIGINALS"):
-        pytest.fail("LONGWAVE_ORIGINALS names no folder of originals")
-    return pytest.skip("LONGWAVE_ORIGINALS names no folder of originals")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ Where no real response could be had, the excerpt follows the publisher's documen
 """
 
 import json
-import os
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -244,13 +243,8 @@ def test_users_by_platform_are_of_the_world_and_stay_at_home():
 
 
 @pytest.mark.originals
-def test_the_whole_real_pair_agrees():
-    named = os.environ.get("LONGWAVE_ORIGINALS")
-    if not named:
-        if os.environ.get("LONGWAVE_REQUIRE_ORIGINALS") == "1":
-            pytest.fail("LONGWAVE_REQUIRE_ORIGINALS=1 and LONGWAVE_ORIGINALS names no folder")
-        pytest.skip("LONGWAVE_ORIGINALS names no folder of originals")
-    stem = Path(named) / "owid" / "owid_share-of-individuals-using-the-internet_2026-02-22"
+def test_the_whole_real_pair_agrees(originals):
+    stem = originals / "owid" / "owid_share-of-individuals-using-the-internet_2026-02-22"
     data, metadata = (Path(f"{stem}.{form}").read_bytes() for form in ("csv", "metadata.json"))
     original = live("grapher_internet_share", data=data, metadata=metadata)
     assert SOURCES["grapher_internet_share"].read(original).height == 6318

@@ -3,7 +3,6 @@
 Where no real response could be had, the excerpt follows the publisher's documentation: `excerpts/README.md` says which.
 """
 
-import os
 import re
 from datetime import date
 from pathlib import Path
@@ -761,14 +760,9 @@ def test_text_of_a_page_is_what_is_shown():
 
 
 @pytest.fixture(scope="module")
-def journals():
+def journals(originals):
     """The folder of the journals' original files."""
-    named = os.environ.get("LONGWAVE_ORIGINALS")
-    if named:
-        return Path(named) / "journals_twitter"
-    if os.environ.get("LONGWAVE_REQUIRE_ORIGINALS") == "1":
-        pytest.fail("LONGWAVE_REQUIRE_ORIGINALS=1 and LONGWAVE_ORIGINALS names no folder")
-    return pytest.skip("LONGWAVE_ORIGINALS names no folder of originals")
+    return originals / "journals_twitter"
 
 
 @pytest.mark.originals

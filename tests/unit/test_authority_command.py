@@ -150,13 +150,10 @@ def test_a_name_in_two_places_is_two_adopters_and_without_places_one_at_fault(as
         read_own_panel(path)
 
 
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "radio_us_2022"
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the stations' own file is not here")
-def test_a_call_sign_of_2022_is_that_of_1922_only_in_its_own_city(tmp_path):
+@pytest.mark.originals
+def test_a_call_sign_of_2022_is_that_of_1922_only_in_its_own_city(tmp_path, originals):
     """Real call signs and cities of 2022; years and attention made up: every third stood in another's city in 1922."""
-    real = pl.read_csv(next(SHARED.glob("*.csv"))).select(
+    real = pl.read_csv(next((originals / "radio_us_2022").glob("*.csv"))).select(
         "call_sign", pl.format("{}, {}", "city", "state").alias("place")
     )
     real = real.sort("call_sign").head(300)

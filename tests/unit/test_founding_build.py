@@ -4,7 +4,6 @@ Without it these tests are skipped; with LONGWAVE_REQUIRE_ORIGINALS=1 they fail 
 """
 
 import hashlib
-import os
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -25,17 +24,6 @@ CARRIED = {
     "Microcomputer": [2017, 2018, 2019],
     "Tablet": [2018, 2019],
 }
-
-
-@pytest.fixture(scope="module")
-def originals():
-    """The folder of original files."""
-    named = os.environ.get("LONGWAVE_ORIGINALS")
-    if named:
-        return Path(named)
-    if os.environ.get("LONGWAVE_REQUIRE_ORIGINALS") == "1":
-        pytest.fail("LONGWAVE_REQUIRE_ORIGINALS=1 and LONGWAVE_ORIGINALS names no folder")
-    return pytest.skip("LONGWAVE_ORIGINALS names no folder of originals")
 
 
 @pytest.fixture

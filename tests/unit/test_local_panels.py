@@ -1,6 +1,5 @@
 """Panels that a person adds to a home: their forms and traps on rows made up, and that nothing of them is published."""
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -147,14 +146,11 @@ def test_nothing_but_the_command_opens_the_folder(root):
     }
 
 
-SHARED = Path(os.environ.get("LONGWAVE_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "local_only"
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the files are private, and not here")
-def test_the_real_files_are_of_these_forms(tmp_path):
+@pytest.mark.originals
+def test_the_real_files_are_of_these_forms(tmp_path, originals):
     for panel, folder in (("magazines", "magazines"), ("platforms", "owid")):
         (tmp_path / "local" / panel).mkdir(parents=True)
-        (tmp_path / "local" / panel / "real.csv").symlink_to(next((SHARED / folder).glob("*.csv")))
+        (tmp_path / "local" / panel / "real.csv").symlink_to(next((originals / "local_only" / folder).glob("*.csv")))
         own = local_panel(tmp_path / "local", panel)
         assert own.panel.adopters["ended"].drop_nulls().len() >= 4
         assert any("left out" in warning for warning in own.warnings)
