@@ -3,8 +3,8 @@
 Belongs here: arithmetic on levels and on how figures were revised between vintages. Does not: which figures are of one medium
 (the warehouse), persistence itself (`persistence`).
 
-A figure of one vintage errs as the next ones mend it: σ is the root mean square of revisions, on the logit scale of shares. What
-no vintage has mended is not in it, so that true errors are larger, and reliability is at most what is said here.
+A figure errs as later vintages mend it: σ is the root mean square of what changed from the oldest vintage that gives one to the
+newest, on the logit scale of shares. What no vintage has mended is not in it; the newest, which is read, may err as much or less.
 
 Reliability is the part of the variance between adopters that is no error, r = 1 − σ²/s² (Spearman 1904). A rank correlation
 without error: τ to ρ = sin(πτ/2) (Greiner 1909), over √(r r'), and back (corrected for attenuation: Spearman 1904). The null in

@@ -206,7 +206,7 @@ def _noise(findings: pl.DataFrame) -> str:
         f" If nothing but errors of measurement moved ranks, τ-b in the {null['subject']}’s year {null['horizon']} would be "
         f"{palette.two_figures(null['estimate'])} ({palette.span(null['lo'], null['hi'])}); it is {read}, and {without} "
         f"corrected for such errors. Of all pairs of countries {apart} can be told apart in year {null['k']}. Errors are read "
-        "off how vintages revise each other, and are not known where there is one vintage alone."
+        "off what changed from the oldest vintage to the newest, and are not known where there is one vintage alone."
     )
 
 

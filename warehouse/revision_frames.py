@@ -84,8 +84,9 @@ def revision_frame(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 
 def revised_shares(con: duckdb.DuckDBPyConnection, records: Mapping[str, tuple[str, str]]) -> dict[str, pl.DataFrame]:
-    """Yearly shares of places that two consecutive vintages give: year, value_earlier, value_later, by name.
+    """Yearly shares of places that two vintages give, by name: year, value_earlier of the oldest, value_later of the newest.
 
+    Oldest and newest, and not each pair of consecutive ones: else vintages that change nothing would make figures look surer.
     Zeros are left out, which may be filler; so is what has no such figure.
 
     Args:
@@ -93,16 +94,20 @@ def revised_shares(con: duckdb.DuckDBPyConnection, records: Mapping[str, tuple[s
         records: source and measure, by name.
 
     """
+    both = pl.col("value_earlier").is_not_null() & pl.col("value_later").is_not_null()
     frame = revision_frame(con).filter(
         pl.col("unit") == "percent",
         pl.col("period_kind") == "year",
         pl.col("adopter_kind").is_in(["country", "territory"]),
-        pl.col("value_earlier") > 0,
-        pl.col("value_later") > 0,
+        both,
     )
     found = {}
     for name, (source, measure) in records.items():
-        own = frame.filter(pl.col("source") == source, pl.col("measure") == measure)
-        if own.height:
-            found[name] = own.select("year", "value_earlier", "value_later")
+        own = frame.filter(pl.col("source") == source, pl.col("measure") == measure).sort("earlier")
+        ends = own.group_by("adopter", "year", maintain_order=True).agg(
+            pl.col("value_earlier").first(), pl.col("value_later").last()
+        )
+        ends = ends.filter(pl.col("value_earlier") > 0, pl.col("value_later") > 0)
+        if ends.height:
+            found[name] = ends.select("year", "value_earlier", "value_later")
     return found

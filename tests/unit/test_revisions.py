@@ -23,7 +23,7 @@ from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.founding_files import founding_folder, named, read_originals, read_source
 from longwave.warehouse.home import Home
 from longwave.warehouse.merge import MergeCounts
-from longwave.warehouse.revision_frames import revision_frame
+from longwave.warehouse.revision_frames import revised_shares, revision_frame
 from longwave.warehouse.store import Warehouse
 from longwave.warehouse.tidy import content_digest, map_to_series
 
@@ -374,6 +374,20 @@ HOUSEHOLDS = "owid_technology_diffusion"
 def paired(warehouse):
     found = revision_frame(warehouse.con)
     return found.select("adopter", "year", "value_earlier", "value_later", "first_published").rows()
+
+
+def test_how_far_figures_err_does_not_hang_on_how_many_vintages_changed_nothing(made_home, record):
+    with Warehouse(made_home) as warehouse:
+        record(warehouse, NET, "2020-01-01", {("Ghana", 2018): 10.0, ("Ghana", 2019): 0.0, ("Kenya", 2018): 5.0})
+        assert revised_shares(warehouse.con, {"internet": (NET, "users_share")}) == {}
+        record(warehouse, NET, "2021-01-01", {("Ghana", 2018): 11.0, ("Ghana", 2019): 3.0, ("Kenya", 2018): 5.0})
+        for year in (2022, 2023):
+            record(warehouse, NET, f"{year}-01-01", {("Ghana", 2018): 13.0, ("Ghana", 2019): 3.0, ("Ghana", 2020): 9.0})
+        found = revised_shares(warehouse.con, {"internet": (NET, "users_share"), "radio": ("hccta", "radios")})
+        # A year that began as a 0 is left out; of Kenya there is what two vintages gave.
+        assert {name: sorted(frame.rows()) for name, frame in found.items()} == {
+            "internet": [(2018, 5.0, 5.0), (2018, 10.0, 13.0), (2020, 9.0, 9.0)]
+        }
 
 
 def test_consecutive_vintages_are_paired_and_first_publication_is_known_for_what_came_later(made_home, record):
