@@ -231,25 +231,36 @@ def _duckdb_trouble(home: Home, state: str = "nothing was changed") -> Iterator[
         duckdb.OutOfMemoryException,
         duckdb.TransactionException,  # a commit that found the disk full
     ) as error:
-        raise UnusableHome(
-            f"cannot write {home.warehouse}: {str(error).splitlines()[0]}; {state}. "
-            "Free some space or set LONGWAVE_HOME to a folder on another disk"
-        ) from error
+        remedy = _if_handles(error) or "Free some space or set LONGWAVE_HOME to a folder on another disk"
+        raise UnusableHome(f"cannot write {home.warehouse}: {str(error).splitlines()[0]}; {state}. {remedy}") from error
+
+
+def _if_handles(error: duckdb.Error) -> str | None:
+    """The remedy where DuckDB could open no more files; None where it is another thing."""
+    return "Raise the limit of open files (ulimit -n)" if "Too many open files" in str(error) else None
+
+
+def _handle_left(file: Path) -> None:
+    """Refuse where no file can be opened at all: DuckDB 2.0 then aborts the whole process instead of raising."""
+    with disk_trouble(file):
+        os.close(os.open(os.devnull, os.O_RDONLY))
 
 
 def _connect(home: Home) -> duckdb.DuckDBPyConnection:
     with disk_trouble(home.root):
         home.root.mkdir(parents=True, exist_ok=True)
+    _handle_left(home.warehouse)
     try:
         con = duckdb.connect(str(home.warehouse), config={"storage_compatibility_version": STORAGE})
         # DuckDB draws one of its own on standard output when a statement takes seconds: it would stand in a command's answer.
         con.execute("SET enable_progress_bar = false")
         return con
     except (duckdb.IOException, duckdb.SerializationException, duckdb.CatalogException) as error:
-        raise UnusableHome(
-            f"cannot open {home.warehouse}: {str(error).splitlines()[0]}. If another program has it open, close it; "
-            "if it comes from a newer version, install that version; if it is damaged, move it away and run again"
-        ) from error
+        remedy = _if_handles(error) or (
+            "If another program has it open, close it; if it comes from a newer version, install that version; "
+            "if it is damaged, move it away and run again"
+        )
+        raise UnusableHome(f"cannot open {home.warehouse}: {str(error).splitlines()[0]}. {remedy}") from error
 
 
 def _stale(home: Home) -> Path:
@@ -285,10 +296,12 @@ def reader(home: Home, as_of: str | None = None) -> Iterator[duckdb.DuckDBPyConn
     """
     if not home.read_copy.exists():
         raise UnusableHome(f"nothing is recorded in {home.root} yet; start with `longwave run`")
+    _handle_left(home.read_copy)
     try:
         con = duckdb.connect(str(home.read_copy), read_only=True)
     except (duckdb.IOException, duckdb.SerializationException) as error:
-        raise UnusableHome(f"cannot open {home.read_copy}: {str(error).splitlines()[0]}") from error
+        remedy = _if_handles(error) or "If it is damaged, move it away: `longwave run` makes it anew"
+        raise UnusableHome(f"cannot open {home.read_copy}: {str(error).splitlines()[0]}. {remedy}") from error
     try:
         require_present(con, home.read_copy)
         con.execute("SET enable_progress_bar = false")

@@ -1,5 +1,7 @@
 """The writer and its readers: one transaction, a copy replaced by rename, a sandbox, and clear refusals."""
 
+import os
+import resource
 import subprocess
 import sys
 from datetime import date, datetime
@@ -229,6 +231,28 @@ def test_a_file_that_is_no_database_is_refused(full, name, record):
     with pytest.raises(UnusableHome, match="cannot open"):
         half_a_change(full, record) if name == "warehouse" else values(full)
     assert getattr(full, name).read_bytes() == b"<html>" * 5000
+
+
+@pytest.fixture
+def files_left():
+    """Set how many more files this process may open."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def leave(number):
+        os.close(lowest := os.open(os.devnull, os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + number, allowed[1]))
+
+    yield leave
+    resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+
+
+# Without any, DuckDB would end the process; with one, it opens its file and lacks another for the log beside it.
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.parametrize("name", ["warehouse", "read_copy"])
+def test_without_file_handles_the_error_says_how_to_get_some(full, name, record, files_left, left):
+    files_left(left)
+    with pytest.raises(UnusableHome, match=r"cannot (open|write) .*Too many open files.*\(ulimit -n\)"):
+        half_a_change(full, record) if name == "warehouse" else values(full)
 
 
 @pytest.mark.parametrize("below", ["", "deeper/home"])
