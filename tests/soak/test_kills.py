@@ -2,8 +2,9 @@
 
 `LONGWAVE_SOAK_KILLS` kills (default 200), half of them of the main job: a run in an empty home is killed, the next one goes on
 from what it left and is killed in turn, until one ends by itself. A third is of refreshes from a publisher on loopback, and the
-rest of the site being drawn anew. Every other kill is of the whole group of processes, the rest of the run's own alone. After
-each what is there verifies, every step that was said to be done is there, and no process is left. Writes `results/kills.json`.
+rest of the site being drawn anew; a tenth more is of runs that have their findings to make and nothing else. Every other kill is
+of the whole group of processes, the rest of the run's own alone. After each what is there verifies, every step that was said to
+be done is there, and no process is left. Writes `results/kills.json`.
 """
 
 import json
@@ -15,22 +16,27 @@ import subprocess
 import time
 from collections import Counter
 
+import duckdb
 import killed_refresh as killed
 import made_world as made
 import pytest
 import runs_disturbed as runs
 from longwave.pipelines.sources import SOURCES
 from longwave.warehouse.home import Home
+from longwave.warehouse.store import Warehouse
 
 KILLS = int(os.environ.get("LONGWAVE_SOAK_KILLS", "200"))
 SEED = 20261126
 OF_REFRESH, OF_PUBLISH = KILLS // 3, KILLS // 6
 OF_RUN = KILLS - OF_REFRESH - OF_PUBLISH
+# Two steps in three read a source: by those runs alone few of the findings would be met.
+OF_FINDINGS = KILLS // 10
 
 
 PARTS = {
     "test_a_refresh_that_is_killed_is_made_good_by_the_next": "refreshes",
     "test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not": "runs",
+    "test_a_run_that_is_killed_among_its_findings_ends_as_one_that_is_not": "runs with findings to make",
     "test_a_site_whose_drawing_is_killed_stands_as_it_was": "drawing the site",
 }
 
@@ -118,12 +124,45 @@ def test_a_refresh_that_is_killed_is_made_good_by_the_next(
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(undisturbed, tmp_path, tally):
+    rng = random.Random(SEED)
+    _killed_until_one_ends(undisturbed, tmp_path, tally, rng, OF_RUN, fresh=lambda home: set())
+
+
+def test_a_run_that_is_killed_among_its_findings_ends_as_one_that_is_not(undisturbed, tmp_path, tally):
+    whole, took, _ = undisturbed
+
+    def fresh(home):
+        """What was read stands; what was found and published was taken out."""
+        shutil.copytree(whole, home, ignore=shutil.ignore_patterns("site", "warehouse.read.duckdb"))
+        made = "list_contains(?, split_part(step, '/', 1))"
+        with duckdb.connect(str(home / "warehouse.duckdb")) as con:
+            for table in ("findings", "finding_curves", "series_notes", "steps"):
+                con.execute(f"DELETE FROM {table} WHERE {made}", [["findings", "claims", "site"]])
+        with Warehouse(Home(home)):  # leaves the readers' copy as it is now
+            return {step for step in took if runs.stage_of(step) == "merge"}
+
+    _killed_until_one_ends(undisturbed, tmp_path, tally, random.Random(SEED + 3), OF_FINDINGS, fresh)
+
+
+def _killed_until_one_ends(undisturbed, tmp_path, tally, rng, most, fresh):
+    """Kill runs in one home, each going on from what the last left, until one ends; then in another, until there were enough.
+
+    Args:
+        undisturbed: home, seconds of steps and seconds until the first is done, of a run that nothing disturbed.
+        tmp_path: for homes.
+        tally: of the kills.
+        rng: draws.
+        most: kills.
+        fresh: (home) prepares one, and gives the steps that are done in it.
+
+    """
     whole, took, start = undisturbed
-    rng, home, done = random.Random(SEED), tmp_path / "run-1", set()
+    home = tmp_path / "run-1"
+    done = begun = fresh(home)
     kills = chain = 0
-    while kills < OF_RUN or done:
+    while kills < most or done != begun:
         run = runs.Started(home, tmp_path / "log", "run")
-        if kills < OF_RUN:
+        if kills < most:
             runs.moment(run, rng, done, took, start)
         else:
             run.wait(lambda: False, seconds=3600)
@@ -134,7 +173,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(undisturbe
             assert left is not None, (kills, runs.living(run.process.pid))
             kills += 1
             tally.killed(run.under_way(), group=group, left=left)
-            done |= set(run.done())
+            done = done | set(run.done())
             assert runs.lost(home, done) == [], kills
             tally.counts["verified" if done else "before anything was said to be done"] += 1
             tally.write()
@@ -145,7 +184,8 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(undisturbe
         tally.counts["runs that ended in the end, their site as undisturbed"] = chain
         tally.write()
         shutil.rmtree(home)
-        home, done = tmp_path / f"run-{chain + 1}", set()
+        home = tmp_path / f"run-{chain + 1}"
+        done = begun = fresh(home)
 
 
 def _ended_well(whole, home, run, done):
