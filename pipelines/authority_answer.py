@@ -9,8 +9,10 @@ readings: measure, bound, estimate, interval, level, n, dead, censored, reason; 
 (τ-b at horizon 0), level, n, horizons, first and last year compared, sampled, reason), premium (since, until, adopters, left_out,
 smallest, needed, outcomes by name, matched: each estimate, interval, level, unit, n, clusters, effective_clusters, reason),
 quality (covariate, at_age, early, late, difference, interval, level, clusters, effective_clusters, smallest, needed, sampled: of
-how many adopters where their pairs would not all fit in memory, reason), warnings. What could not be measured is null, with
-the reason. `needed`: how many such adopters tell an effect of the `smallest` size from none four times in five; null where
+how many adopters where their pairs would not all fit in memory, reason), categories (going_on: adoptions of the last year as a
+share of the fullest one's, schemes: scheme, n, clusters, level, categories: category, until, interval, adopters, share of those
+by now, expected share of all who ever adopt; bass, no_interval, reason; reason), warnings. What could not be measured is null,
+with the reason. `needed`: how many such adopters tell an effect of the `smallest` size from none four times in five; null where
 nothing was measured.
 """
 
@@ -23,13 +25,13 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from longwave.models import premium, quality
+from longwave.models import categories, premium, quality
 from longwave.models.adopters import AdopterPanel
 from longwave.models.half_life import LEVEL
 from longwave.models.ranks import MAX_ADOPTERS
 from longwave.pipelines.large_panel import SAMPLE, is_large, read_large_panel
 from longwave.pipelines.own_panel import OwnPanel, read_own_panel
-from longwave.pipelines.persisting import COMPLETE, JACKKNIFE, by_hash, half_life_of, of_panel, two_years
+from longwave.pipelines.persisting import COMPLETE, JACKKNIFE, SEED, by_hash, half_life_of, of_panel, two_years
 from scipy import stats
 
 Json = dict[str, Any]
@@ -114,6 +116,7 @@ def _document(own: OwnPanel, years: Years, given: Json, persistence: Json) -> Js
         "persistence": persistence | {"half_life": _half_life(own.panel, years)},
         "premium": _premium(watch, left, years),
         "quality": _quality(own, watch),
+        "categories": _categories(own),
     }
     document["warnings"] = [*own.warnings, *_warnings(own, document)]
     return document
@@ -338,6 +341,51 @@ def _cohort(found: quality.Cohort) -> Json:
         "interval": _interval(found.lo, found.hi),
         "n": found.n,
         "pairs": found.pairs,
+    }
+
+
+# --- categories of adopters
+
+
+def _categories(own: OwnPanel) -> Json:
+    """Who was early by Rogers' cut points and by a Bass curve; adoptions stand in the middle of their year."""
+    held = own.panel.adopters.drop_nulls("adopted")
+    if not own.has_adoption_years:
+        return {"going_on": None, "schemes": [], "reason": "no column adoption_year"}
+    adopted, last = held["adopted"].to_numpy(), int(own.file.frame["year"].to_numpy().max())
+    by_year = np.unique_counts(adopted)
+    at_end = by_year.counts[by_year.values == last]
+    found = categories.categories(
+        adopted + 0.5, held["cluster"].to_numpy(), launch=own.panel.first_launch, until=last + 1, seed=SEED
+    )
+    going_on = float(at_end.sum() / by_year.counts.max())
+    return {"going_on": _number(going_on), "schemes": [_scheme(one) for one in found], "reason": None}
+
+
+def _scheme(found: categories.Categories) -> Json:
+    rows = []
+    for at, name in enumerate(categories.NAMES if found.reason is None else ()):
+        last = at == len(found.ends)
+        rows.append(
+            {
+                "category": name,
+                "until": None if last else _number(found.ends[at]),
+                "interval": None if last else _interval(found.lo[at], found.hi[at]),
+                "adopters": found.counts[at],
+                "share": _number(found.counts[at] / found.n),
+                "expected": _number(found.expected[at]),
+            }
+        )
+    p, q, ceiling = found.bass or (None, None, None)
+    return {
+        "scheme": found.scheme,
+        "n": found.n,
+        "clusters": found.clusters,
+        "level": categories.LEVEL,
+        "categories": rows,
+        "bass": {"p": _number(p), "q": _number(q), "ceiling": _number(ceiling)} if found.bass else None,
+        "no_interval": found.unsure,
+        "reason": found.reason,
     }
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from longwave.models.half_life import LEAST_ADOPTERS, LEAST_HORIZONS, WIDEST
 from longwave.pipelines.blocks_authority import authority_blocks
 from longwave.pipelines.blocks_backtests import backtest_blocks
+from longwave.pipelines.blocks_categories import category_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
 from longwave.pipelines.blocks_curves import curve_blocks
 from longwave.pipelines.blocks_data import data_blocks
@@ -57,6 +58,7 @@ def figure_blocks(con: duckdb.DuckDBPyConnection) -> list[FigureBlock]:
         *presence_blocks(findings, points),
         *authority_blocks(findings, points),
         *selection_blocks(findings),
+        *category_blocks(findings),
         *curve_blocks(findings, points, passed_on),
         *revision_blocks(findings, points),
         *data_blocks(years_held(con)),

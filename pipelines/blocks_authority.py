@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+from longwave.pipelines.blocks_categories import how_early
 from longwave.pipelines.claim_names import ACCOUNTS, ACCOUNTS_SOURCES, PRIMARY, WORLDS
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
@@ -64,7 +65,7 @@ def authority_blocks(findings: pl.DataFrame, points: pl.DataFrame) -> list[Figur
     found = findings.filter(pl.col("subject") == ACCOUNTS)
     worlds = findings.filter(pl.col("subject") == WORLDS)
     drawn = points.filter(pl.col("subject") == ACCOUNTS, pl.col("measure") == "specification")
-    blocks = [_outcomes(found), _specifications(found, drawn), _worlds(worlds), _cohorts(found)]
+    blocks = [_outcomes(found), _specifications(found, drawn), _worlds(worlds), _cohorts(found, how_early(findings))]
     return [block for block in blocks if block is not None]
 
 
@@ -293,7 +294,7 @@ def _held(worlds: pl.DataFrame, name: str) -> dict[str, Any] | None:
     return {what: f"{palette.two_figures(value)}{_PERCENT}" for what, value in told.items()} | {"coverage": coverage}
 
 
-def _cohorts(findings: pl.DataFrame) -> FigureBlock | None:
+def _cohorts(findings: pl.DataFrame, early: str) -> FigureBlock | None:
     named = [
         ("tau_early", PRIMARY, "opened 2011 to 2013", "beside"),
         ("tau_late", PRIMARY, "opened 2016 to 2018", "beside"),
@@ -321,7 +322,7 @@ def _cohorts(findings: pl.DataFrame) -> FigureBlock | None:
         note=(
             "Under 0 the difference would say that followers of early openers go less with standing. Both cohorts were counted "
             "in 2023: there is no age at which both were. Standing is by citations; what else makes a journal good is not in it. "
-            "Two journals are compared only within a field."
+            f"Two journals are compared only within a field.{early}"
         ),
         source_ids=ACCOUNTS_SOURCES,
         unit="rank correlation",

@@ -29,6 +29,7 @@ SPEED_PANEL = "us-households"
 ACCOUNTS = "journal-accounts"
 ACCOUNTS_SOURCES = ["journals_accounts", "journals_followers", "scimago_2010"]
 SELECTION = "journal-selection"
+CATEGORIES = "journal-categories"
 ADULTS = "platforms-adults"
 # Of platforms by referrals: followed by the code of the place.
 REFERRALS_IN = "platforms-referrals-"

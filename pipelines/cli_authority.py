@@ -41,6 +41,9 @@ def authority(
     In place of a file, magazines or platforms: the file in LONGWAVE_HOME/local/magazines or platforms, as its publisher gave
     it. It is read here alone: nothing of it is ever published.
 
+    Who was early by Rogers' categories, and by those of a Bass curve, is told where there is a column adoption_year; the
+    half-life of early ranks where at least six later years span two of them, and 100 adopters are seen in each.
+
     Premiums are per year of earlier adoption, of adopters at least three years old, and never causal. A warning says where
     there are too few adopters to decide anything, and how many would do.
 
@@ -89,14 +92,17 @@ def _check_private(outs: tuple[Path | None, Path | None], home: Home) -> None:
 
 def _print(document: dict[str, Any]) -> None:
     """The answer for a person."""
-    from longwave.reports.authority import COLUMNS, facts, heading, tables
+    from longwave.reports.authority import CATEGORY_COLUMNS, COLUMNS, category_tables, facts, heading, tables
 
     console = plain_console()
     console.print(heading(document))
     for warning in document["warnings"]:
         console.print(f"  warning: {warning}")
-    for title, rows in tables(document):
-        table = Table(title, *COLUMNS[1:], box=None, pad_edge=False)
+    made = [(COLUMNS, *one) for one in tables(document)] + [
+        (CATEGORY_COLUMNS, *one) for one in category_tables(document)
+    ]
+    for columns, title, rows in made:
+        table = Table(title, *columns[1:], box=None, pad_edge=False)
         for row in rows:
             table.add_row(*row)
         console.print()

@@ -30,6 +30,7 @@ from longwave.models.premium import (
 )
 from longwave.pipelines.claim_names import ACCOUNTS, PRIMARY, SPECIFICATION_PARTS, WORLDS
 from longwave.pipelines.find import OBSERVED, Rows
+from longwave.pipelines.find_categories import category_rows
 from longwave.pipelines.find_selection import selection_rows
 from longwave.warehouse.records import Record
 
@@ -70,6 +71,7 @@ def authority(panel: AdopterPanel, worlds: Record | None) -> Rows:
     _add_cohorts(rows, frame)
     _add_worlds(rows, worlds)
     rows.add(selection_rows(panel))
+    rows.add(category_rows(panel, frame))
     return rows
 
 

@@ -19,6 +19,7 @@ import duckdb
 from longwave.models import (
     arrivals,
     backtest,
+    categories,
     channels,
     claims,
     curve_comparison,
@@ -182,7 +183,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         arrivals.latecomers,
         revision_frames,
     ),
-    "Early authority": (premium, premium.matched, mean_ratio, quality, selection),
+    "Early authority": (premium, premium.matched, mean_ratio, quality, selection, categories),
     "What early authority foretells in another medium": (impact, impact.predict_out_of_medium),
     "Presence and outcome": (
         presence,

@@ -23,7 +23,9 @@ CONDITION: Final = (
     "been recorded at all: failures leave few figures."
 )
 COLUMNS: Final = ("", "estimate", "95 %", "n", "note")
+CATEGORY_COLUMNS: Final = ("", "until", "95 %", "adopters", "of those by now", "by the scheme")
 _PERCENT: Final = f"{palette.THIN_SPACE}%"
+_SCHEMES: Final = {"Rogers": "Rogers’ cut points", "Bass": "a Bass curve (Mahajan, Muller & Srivastava 1990)"}
 _OUTCOMES: Final = {
     "absolute_growth": "yearly net new attention, %",
     "log_cumulative": "attention piled up, %",
@@ -95,6 +97,42 @@ def tables(document: Json) -> list[tuple[str, list[list[str]]]]:
     return made
 
 
+def category_tables(document: Json) -> list[tuple[str, list[list[str]]]]:
+    """Tables of who was early by each scheme: a title, and rows in the columns ``CATEGORY_COLUMNS``."""
+    made = []
+    for scheme in (one for one in document["categories"]["schemes"] if one["reason"] is None):
+        rows = []
+        for row in scheme["categories"]:
+            end = palette.NOTHING if row["until"] is None else f"{row['until']:.1f}"
+            between = (
+                palette.NOTHING if row["interval"] is None else "–".join(f"{each:.1f}" for each in row["interval"])
+            )
+            shares = [f"{palette.two_figures(100 * row[name])}{_PERCENT}" for name in ("share", "expected")]
+            rows.append([row["category"], end, between, palette.integer(row["adopters"]), *shares])
+        made.append((f"categories of adopters, {_SCHEMES[scheme['scheme']]}", rows))
+    return made
+
+
+def _category_facts(found: Json) -> list[tuple[str, str]]:
+    """Why there are no categories, or what those there are rest on."""
+    if found["reason"]:
+        return [("No categories", found["reason"])]
+    said = []
+    for scheme in found["schemes"]:
+        if scheme["reason"]:
+            said.append((f"No categories by {scheme['scheme']}", scheme["reason"]))
+        elif scheme["no_interval"]:
+            said.append((f"Categories by {scheme['scheme']}", scheme["no_interval"]))
+        if scheme["bass"]:
+            p, q, m = (palette.two_figures(scheme["bass"][name]) for name in ("p", "q", "ceiling"))
+            said.append(("Bass curve", f"p {p} and q {q} a year, ceiling {m} adopters, from the first adoption on"))
+    if found["going_on"] and any(scheme["reason"] is None for scheme in found["schemes"]):
+        share = f"{palette.two_figures(100 * found['going_on'])}{_PERCENT}"
+        told = f"in the last year {share} as many as in the fullest: Rogers’ mean and deviation are of those who had by then"
+        said.append(("Adoption goes on", told))
+    return said
+
+
 def _cells(name: str, found: Json, note: str = "") -> list[str]:
     """One estimate as a row of a table."""
     estimate, interval = found["estimate"], found["interval"]
@@ -145,6 +183,7 @@ def facts(document: Json) -> list[tuple[str, str]]:
                 f"{seen['dead']} with a dated end, {seen['censored']} not seen in {ranks['late']}: both ways",
             )
         )
+    said += _category_facts(document["categories"])
     said.append(("Piled up", "shows earliness and exposure, which are not separable: who came earlier has had longer"))
     return said
 
@@ -170,6 +209,8 @@ def page(document: Json) -> str:
         picture_of=picture,
         tables=tables(document),
         columns=COLUMNS,
+        category_tables=category_tables(document),
+        category_columns=CATEGORY_COLUMNS,
         facts=facts(document),
         condition=CONDITION,
     )

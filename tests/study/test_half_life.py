@@ -1,7 +1,7 @@
 """How well the half-life of persistence is told in panels whose decay is known, and how often where there is none to tell.
 
-Worlds of `half_life_worlds.py`, 8 yearly horizons, 100 adopters. By world: the truth; the middle estimate and the bias of the rate
-(halvings a year, which has a mean where a half-life may be infinite), relative to the truth, over all panels; how often the
+Worlds of `half_life_worlds.py`, 8 yearly horizons, 100 adopters. By world: the truth, the middle estimate and the bias of the
+rate (halvings a year, which has a mean where a half-life may be infinite), relative to the truth, over all panels; how often the
 interval of the half-life holds, over all panels and over those in which a half-life is told, which the gates choose by what they
 see; how often one is told, and the middle of those told. Asked, with three standard errors of the simulation: intervals that hold
 in at least 93 % of all panels of a half-life that there is; a half-life told in at most 5 % of panels of ranks that do not decay.

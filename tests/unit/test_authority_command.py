@@ -89,7 +89,7 @@ def refusal(tmp_path):
 def test_the_document_is_what_the_contract_says_and_needs_no_home(ask, tmp_path):
     result, found, page = ask(simulated())
     assert (result.returncode, result.stderr) == (0, "")
-    assert list(found) == ["version", "command", "input", "persistence", "premium", "quality", "warnings"]
+    assert list(found) == ["version", "command", "input", "persistence", "premium", "quality", "categories", "warnings"]
     assert (found["version"], found["command"]) == (1, "authority")
     assert found["input"] | {"clusters": 0, "fields": 0, "rows": 0} == {
         "file": "own.csv", "rows": 0, "adopters": 300, "years": [2018, 2023], "covariates": ["standing"],
@@ -100,11 +100,18 @@ def test_the_document_is_what_the_contract_says_and_needs_no_home(ask, tmp_path)
     assert not (tmp_path / "home").exists()
     primary = found["premium"]["outcomes"]["absolute_growth"]
     assert primary["interval"][0] < primary["estimate"] < primary["interval"][1]
+    rogers, bass = found["categories"]["schemes"]
+    assert [sum(row["adopters"] for row in one["categories"]) for one in (rogers, bass) if not one["reason"]] in (
+        [300],
+        [300, 300],
+    )
+    assert rogers["reason"] is None
     assert found["persistence"]["half_life"]["reason"] == "5 horizons of the 6 at least"
     for told in (result.stdout, page):
         assert "300 adopters" in told
         assert "not separable" in told
         assert "No half-life of ranks" in told
+        assert "ategories of adopters, Rogers’ cut points" in told
     assert "default-src 'none'" in CSP
     assert CSP in page.replace("&#39;", "'")
     assert "<script" not in page
@@ -220,6 +227,7 @@ def test_without_covariates_and_adoption_years_it_says_what_that_means(ask):
     _, found, _ = ask(text(rows, COLUMNS[:3]))
     said = " ".join(found["warnings"])
     assert "no column adoption_year" in said
+    assert found["categories"] == {"going_on": None, "schemes": [], "reason": "no column adoption_year"}
     assert "nothing known before adoption is held constant" in said
     assert found["quality"]["reason"].startswith("no covariate")
     assert found["input"] | {"rows": 0, "adopters": 0} == {
