@@ -5,6 +5,8 @@ Described, with no part in a verdict. Words that state a number are made from it
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 from longwave.models.categories import BASS, NAMES, ROGERS
 from longwave.pipelines.claim_names import ACCOUNTS_SOURCES, CATEGORIES
@@ -94,7 +96,7 @@ def _sentence(frame: pl.DataFrame) -> str:
 def _note(own: pl.DataFrame, frame: pl.DataFrame) -> str:
     counts = [
         f"by {_BY[str(key[0])]} "
-        + ", ".join(f"{palette.integer(row['journals'])} {row['category']}" for row in rows.iter_rows(named=True))
+        + ", ".join(f"{row['category']} {palette.integer(row['journals'])}" for row in rows.iter_rows(named=True))
         for key, rows in frame.group_by("scheme", maintain_order=True)
     ]
     why = own.filter(pl.col("measure") == "until", pl.col("mode") == mode(BASS, ALL))["note"]
@@ -105,6 +107,7 @@ def _note(own: pl.DataFrame, frame: pl.DataFrame) -> str:
             *([f"No categories by a Bass curve: {why[0]}."] if why.len() else []),
             _going_on(own),
             _curve(own),
+            *_ahead(own, frame),
             *([f"{unsure['note'][0][0].upper()}{unsure['note'][0][1:]}."] if unsure.height else []),
             _NOT_IN_THEM,
         ]
@@ -132,6 +135,14 @@ def _curve(own: pl.DataFrame) -> str:
         f"{palette.integer(round(m))} journals; its innovators are a share p, its other cuts are the peak and the inflections "
         "of its density (Mahajan, Muller & Srivastava 1990)."
     )
+
+
+def _ahead(own: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
+    """Which categories end after the last year held in full."""
+    last = own.filter(pl.col("measure") == "last_full_year")["estimate"]
+    late = frame.filter(pl.col("until") >= (last[0] + 1.0 if last.len() else math.inf))
+    named = [f"{row['category']} ({row['scheme']})" for row in late.iter_rows(named=True)]
+    return [f"After {last[0]:.0f}, and so ahead of the figures, ends: {', '.join(named)}."] if named else []
 
 
 def how_early(findings: pl.DataFrame) -> str:

@@ -95,7 +95,7 @@ def test_every_reason_for_no_curve_is_said(adopted, until, said):
 
 def test_every_status_of_a_fit_has_words_and_a_ceiling_that_is_hardly_known_has_no_interval():
     assert {*model._UNFITTED, "ok"} == set(STATUSES)
-    _, bass = found(2020.0 + 2.0 * np.log(np.arange(18, 4000) / 4000), until=2020)
+    _, bass = found(2020.0 + 2.0 * np.log(np.arange(1, 4000) / 4000), until=2020)
     assert bass.bass[2] > 10_000
     assert np.isnan([*bass.lo, *bass.hi]).all()
     assert bass.unsure.endswith("of the resamples there is no such curve")
@@ -151,6 +151,8 @@ def test_the_page_says_who_was_early_and_that_openings_go_on():
     assert block.frame.filter(pl.col("scheme") == "Rogers")["journals"].sum() == len(adopted)
     assert "Openings were still going on" in block.note
     assert "The Bass curve from first launch on" in block.note
+    ahead = block.frame.filter(pl.col("until") > 2012.0).height
+    assert ("ahead of the figures" in block.note) is (ahead > 0)
     early = by["until", "Rogers | early adopters"]["estimate"]
     assert f"until {early:.1f} (Rogers)" in block.figure.layout.title.text
     assert svg.render(block.figure, 720, 400, block.alt).startswith("<svg")
