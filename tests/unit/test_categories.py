@@ -1,11 +1,14 @@
 """Adopter categories: cut points by hand and by the density itself, worlds of a known curve, reasons for none, the findings."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from longwave.models import categories as model
 from longwave.models.adopters import ATTENTION, COVARIATES, AdopterPanel
 from longwave.models.curve_fit import STATUSES
+from longwave.models.curves import fit_curves
 from longwave.pipelines import find_categories
 from longwave.pipelines.blocks_categories import category_blocks, how_early
 from longwave.pipelines.claim_names import CATEGORIES
@@ -99,6 +102,19 @@ def test_every_status_of_a_fit_has_words_and_a_ceiling_that_is_hardly_known_has_
     assert bass.bass[2] > 10_000
     assert np.isnan([*bass.lo, *bass.hi]).all()
     assert bass.unsure.endswith("of the resamples there is no such curve")
+
+
+def test_resamples_whose_curve_is_on_a_bound_count_as_none(monkeypatch):
+    def some_on_bound(*asked):
+        fits = fit_curves(*asked)
+        status = np.where(np.arange(len(fits.status)) % 10 == 1, "on_bound", fits.status)
+        return replace(fits, status=status)
+
+    monkeypatch.setattr(model, "fit_curves", some_on_bound)
+    rogers, bass = found(times())
+    assert bass.unsure == "no interval: in 10\u202f% of the resamples there is no such curve"
+    assert np.isfinite(rogers.lo).all()
+    assert np.isnan(bass.lo).all()
 
 
 def test_few_clusters_have_no_interval_and_say_so():
