@@ -365,7 +365,9 @@ def main() -> None:
     except LongwaveError as error:
         sys.stderr.write(f"longwave: {error}\n")
         sys.exit(1)
-    except Exception as error:
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         if (told := lacking(error, _place())) is None:
             raise
         sys.stderr.write(f"longwave: {told}\n")

@@ -267,6 +267,29 @@ def test_a_run_without_file_handles_says_so(inside, tmp_path):
     refused_in_words(result, str(tmp_path / "home"), "Too many open files", "ulimit -n")
 
 
+def test_what_a_library_panics_for_without_file_handles_is_told_as_that(clean_environment, tmp_path):
+    """Polars raises what is no Exception: with so few handles it is what meets their end first."""
+    program = (
+        "import os, resource, sys\n"
+        "from longwave.pipelines import cli\n"
+        "os.close(lowest := os.open(os.devnull, os.O_RDONLY))\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 2, lowest + 2))\n"
+        "sys.argv = ['longwave', 'run']\n"
+        "cli.main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=clean_environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(f"longwave: cannot write {tmp_path / 'home'}")
+    assert "ulimit -n" in ended.stderr.splitlines()[-1]
+
+
 def test_a_full_disk_ends_a_first_run_without_half_a_site(longwave, tmp_path, small_disk, clean_environment):
     folder = small_disk("6m")
     home = (folder or tmp_path) / "home"

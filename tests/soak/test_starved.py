@@ -230,7 +230,10 @@ def _judged(run, fault, home):
         return said
     told = [line for line in said if line.startswith("longwave: ")]
     clear = told and any(remedy in told[-1] for remedy in REMEDIES) and str(home) in told[-1]
-    return [] if run.process.returncode == 1 and said == told and clear else [fault.name, *said]
+    # A library in Rust that panics says so by itself, before anyone could hold it back; a traceback of ours is none of it.
+    panicked = any("panicked at" in line for line in said) and not any(line.startswith("Traceback") for line in said)
+    alone = said == told or (panicked and said[-1:] == told)
+    return [] if run.process.returncode == 1 and alone and clear else [fault.name, *said]
 
 
 def test_a_run_that_lacks_something_says_so_and_the_next_goes_on_where_it_was(undisturbed, disk, tmp_path, tally):
