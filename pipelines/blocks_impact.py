@@ -87,7 +87,8 @@ def _block(own: pl.DataFrame, frame: pl.DataFrame) -> FigureBlock:
             f"({_ends(by_size)}), both {_two(both['skill'])} ({_ends(both)}), gradient boosting on both "
             f"{_two(boosted['skill'])} ({_ends(boosted)}). When a column is permuted, the boosting’s error rises by this share: "
             f"{rises}. Size is income and population before the place adopted. Most media are of the same few rich places, "
-            "counted in each: what is predicted out of is the medium, not the place. Which years were compared is in the table."
+            "counted in each: what is predicted out of is the medium, not the place. Intervals are over places, for these media: "
+            "of a medium to come they say nothing. Which years were compared is in the table."
         ),
         source_ids=sources_behind_every_medium(),
         unit="skill",

@@ -84,6 +84,7 @@ def test_the_rows_and_the_picture_say_the_same(panels):
     assert skill == whole["authority only"]["estimate"]
     assert f"authority foretells {skill:.2f} of" in block.figure.layout.title.text
     assert "Each of 3 media" in block.note
+    assert "of a medium to come they say nothing" in block.note
     assert block.claims == ("C4a",)
 
 
