@@ -7,6 +7,10 @@ verdicts.
 Missing at H is not dead: the dead have a dated end before H. Others without a level at H are *censored*:
 they are left out of the estimate (bound ``none``) and the same measure is given with all of them ranked
 first (``censored_first``) and last (``censored_last``).
+
+In 2,000 simulated worlds in which wealth alone drives both rankings, Kendall's partial τ-b is 0.11 on
+average, and its 95 % interval lies above 0 in 57 %; the copula's is 0.00, above 0 in 1.8 % where 2.5 are
+due (`tests/study/results/wealth_alone.json`).
 """
 
 from __future__ import annotations

@@ -12,6 +12,12 @@ to ρ = sin(πτ/2) (Greiner 1909), over √(r r'), and back (corrected for atte
 error moves ranks: an adopter's true level given what was read is normal about its mean drawn in by r, with variance r(1 − r) s²;
 both readings are that level with their own errors. What is not known of σ is part of the limits of both: σ² was read off
 revisions, and varies as a χ² of as many as these are worth, fewer where few revisions make up most of it.
+
+In 2,000 simulated panels of each of 72 kinds, whose errors were normal, limits of the corrected τ-b held the true one in 94.7
+to 98.3 %; where errors alone moved ranks, τ-b lay within its null in 93.0 to 96.8 % of panels of 36 kinds, and the share of the
+top that stays in 97.2 % or more. Corrected τ-b was up to 3.5 % from the true one on average, and up to 20 % where errors were
+half of the variance. Where only one figure in four errs, they move ranks less than the null has it: τ-b lay above it in 36 to
+83 % of panels (`tests/study/results/reliability.json`).
 """
 
 from __future__ import annotations

@@ -133,10 +133,10 @@ class Even:
 def test_skill_of_places_drawn_again_by_hand():
     """Ranks 1 to 4 are foretold but for the middle two: errors of 25 squared twice, of 37.5 and 12.5 squared each twice."""
     test = pl.DataFrame({"authority": [1.0, 2.0, 3.0, 4.0], "impact": [1.0, 3.0, 2.0, 4.0]})
-    counts = np.array([[1, 1, 1, 1], [1, 0, 0, 2], [0, 3, 0, 0], [0, 0, 0, 0]])
+    counts = np.array([[1, 1, 1, 1], [1, 2, 0, 1], [0, 3, 0, 0], [0, 0, 0, 0]])
     found = impact.skill_by_resample(Even(), test, ["authority"], 50.0, counts)
     assert found[0] == pytest.approx(1 - 2 * 25**2 / (2 * 37.5**2 + 2 * 12.5**2))
-    assert found[1] == 1.0  # of the first and two copies of the last the order is the same
+    assert found[1] == 1.0  # without the third the order is the same
     assert np.isnan(found[2:]).all()  # one place alone has no order
 
 
