@@ -8,6 +8,10 @@ Missing at H is not dead: the dead have a dated end before H. Others without a l
 they are left out of the estimate (bound ``none``) and the same measure is given with all of them ranked
 first (``censored_first``) and last (``censored_last``).
 
+In 2,000 simulated panels of 120 adopters, intervals of rank correlations held in 95.9 to 97.4 % with 8 to
+30 clusters, and in 97.1 to 98.1 % with six that have half in common; those of survival in 92.9 to 99.2 %
+(`tests/study/results/few_clusters_pair_by_pair.json`).
+
 In 2,000 simulated worlds in which wealth alone drives both rankings, Kendall's partial τ-b is 0.11 on
 average, and its 95 % interval lies above 0 in 57 %; the copula's is 0.00, above 0 in 1.8 % where 2.5 are
 due (`tests/study/results/wealth_alone.json`).

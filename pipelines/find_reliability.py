@@ -61,7 +61,8 @@ def reliability(
         ends = (tau["estimate"], tau["lo"], tau["hi"])
         limits = model.corrected_limits(ends, first, second, worth=worth, level=tau["level"])
         without |= dict(zip(("lo", "hi"), limits, strict=True))
-    said = f"from revisions of figures of {years[0]} and {years[1]}; what no vintage mended is not in it"
+    told_by = f"worth {worth[0]:.0f} and {worth[1]:.0f} normal ones"
+    said = f"from revisions of figures of {years[0]} and {years[1]}, {told_by}; what no vintage mended is not in it"
     rows += [
         _row("reliability_early", n, estimate=first, note=said),
         _row("reliability_late", n, estimate=second, note=said),

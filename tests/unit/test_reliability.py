@@ -164,6 +164,9 @@ def test_every_row_has_a_number_or_the_reason_why_not():
         assert {row["measure"] for row in rows} == names
         assert all((row["estimate"] is None) is not known for row in rows if row["measure"] != "overlap")
         assert all(row["note"] for row in rows)
+        assert not known or " normal ones; what no vintage" in next(
+            row["note"] for row in rows if row["measure"] == "told_apart"
+        )
         for row in rows:
             units[row["measure"]].add(row["unit"])
     assert "as large as" in rows[-1]["note"]
