@@ -8,7 +8,7 @@ of σ² is in these, four times as large: revisions then are worth a fifth of th
 import numba
 import numpy as np
 from longwave.models import reliability as model
-from longwave.models.persistence import _draw, _percentiles
+from longwave.models.persistence import _draw, percentiles
 from longwave.models.ranks import signs, top_membership
 
 KNOWN = None
@@ -84,7 +84,7 @@ def tau_limits(x, y, number):
     counts, pairs = _POOLED[key]
     agree = signs(x) * signs(y)
     resampled = ((counts @ agree) * counts).sum(axis=1) / 2.0 / pairs
-    return float(agree.sum() / (n * (n - 1))), *_percentiles(resampled, 0.95, np.arange(n))
+    return float(agree.sum() / (n * (n - 1))), *percentiles(resampled, 0.95, np.arange(n))
 
 
 def null(x, first, second, worth, draws, rng):
