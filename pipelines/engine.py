@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from longwave.pipelines.lacking import causes, lacking, said_once
+from longwave.pipelines.light_records import lightly
 from longwave.pipelines.settings import Settings
 from longwave.warehouse.errors import LongwaveError
 from longwave.warehouse.home import Home, disk_trouble
@@ -117,7 +118,7 @@ def run_job(
         # The event log keeps everything; the terminal shows our own lines.
         **(LINES if Settings().log == "json" else {"loggers": {"console": {"config": QUIET}}}),
     }
-    with dg.DagsterInstance.get() as instance:
+    with lightly(), dg.DagsterInstance.get() as instance:
         definition = _definitions(defs).resolve_job_def(job)
         keys = None if sources is None else [dg.AssetKey(["sources", source]) for source in sources]
         try:
