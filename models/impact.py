@@ -11,6 +11,11 @@ training media's mean impact: 0 knows nothing, 1 everything, under 0 is worse th
 Intervals are over places, for these media and for what was learnt of the others: clusters of places are drawn again, ranks are
 taken anew among those drawn, and the fits stay as they are. Few clusters move the ends further out (`persistence`). Of media to
 come they say nothing: how much media differ is not in them.
+
+In 2,000 simulated sets of six media of each of 4 kinds, intervals of the three models that are lines held the skill of these
+fits in other places in 94.7 to 95.6 % for media of 18 or 40 subregions, in 98.9 to 99.3 % for those of six, and in 94.0 to 98.0
+% over all media. Where early ranks count for more in one medium than in another, those over all media held the mean skill in
+media to come in 30.4 to 93.3 % (`tests/study/results/impact_lines.json`).
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Out-of-medium prediction: what it finds where there is something, nothing where there is nothing, and that nothing leaks."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -166,3 +167,24 @@ def test_intervals_of_few_subregions_hold_the_skill_in_other_places():
     few = np.array([row[2:6] for row in rows if row[1] == "a medium of 18 places in 6 subregions"])
     assert len(few) == 40 * 5 * 3
     assert ((few[:, 1] <= few[:, 3]) & (few[:, 3] <= few[:, 2])).mean() > 0.93
+
+
+def test_the_methods_say_of_skill_what_the_study_found(root):
+    study = json.loads((root / "tests" / "study" / "results" / "impact_lines.json").read_text(encoding="utf-8"))
+    worlds = study["worlds"]
+    assert study["replicates"] >= 2000
+    assert list(worlds) == [f"{layout}, {kind}" for layout in WORLDS["LAYOUTS"] for kind in ("alike", "apart")]
+
+    def held(ends, column="coverage", kinds=("alike", "apart")):
+        rows = [item for name, own in worlds.items() if name.endswith(kinds) for item in own.items()]
+        found = [100 * row[column] for name, row in rows if name.endswith(ends)]
+        return f"{min(found):.1f} to {max(found):.1f} %"
+
+    many, few, whole = (held(ends) for ends in (("18 subregions", "40 subregions"), "6 subregions", "all media"))
+    told = (
+        f"In {study['replicates']:,} simulated sets of six media of each of {len(worlds)} kinds, intervals of the three "
+        f"models that are lines held the skill of these fits in other places in {many} for media of 18 or 40 subregions, in "
+        f"{few} for those of six, and in {whole} over all media. Where early ranks count for more in one medium than in "
+        f"another, those over all media held the mean skill in media to come in {held('all media', 'held_to_come', ('apart',))}"
+    )
+    assert told in " ".join(impact.__doc__.split())
