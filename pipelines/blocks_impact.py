@@ -71,8 +71,8 @@ def _block(own: pl.DataFrame, frame: pl.DataFrame) -> FigureBlock:
         figure=drawing.skills(
             frame,
             title=(
-                f"Learnt from other media, early authority foretells {_two(by_authority['skill'])} of places’ later ranks, "
-                f"size {_two(by_size['skill'])}"
+                f"Learnt from other media, early authority foretells {_two(by_authority['skill'])} of places’ later ranks "
+                f"({_ends(by_authority)}), size {_two(by_size['skill'])} ({_ends(by_size)})"
             ),
             subtitle=(
                 f"Skill: 1 less the squared error as a share of knowing nothing; 0 knows nothing, 1 all; 95{_PERCENT} intervals "
