@@ -248,8 +248,8 @@ def _reading(
         if np.isnan(value[0]):
             rows.append(_row(setting, measure=name, reason="all tied on one side", **head))
             continue
-        places = _percentiles(by_place[name], setting.level, sample.place)
-        limits, method = _limits(places, _percentiles(by_region.get(name), setting.level, sample.region))
+        places = percentiles(by_place[name], setting.level, sample.place)
+        limits, method = _limits(places, percentiles(by_region.get(name), setting.level, sample.region))
         test = {"p_within_region": tests.get(_TESTED.get(name, ""))}
         rows.append(_row(setting, measure=name, estimate=float(value[0]), method=method, **head, **limits, **test))
     return rows
@@ -278,7 +278,7 @@ def _limits(place: Limits, region: Limits) -> tuple[dict[str, float | None], str
     return {**found, "lo": place[0], "hi": place[1]}, "bootstrap over places, the wider of the two"
 
 
-def _percentiles(resampled: FloatArray | None, level: float, codes: IntArray) -> Limits:
+def percentiles(resampled: FloatArray | None, level: float, codes: IntArray) -> Limits:
     """Central percentiles, further out for few clusters; None where more than one resample in twenty has no value.
 
     Resamples of G clusters vary by (G − 1)/G too little, and the normal's tails are too short: the percentiles are those that

@@ -26,8 +26,6 @@ LEAST_REVISIONS: Final = 30
 MOST: Final = 99.95
 """Shares are kept this far from 0 and 100, as they are rounded to a tenth of a point."""
 DEPTH: Final = 0.9
-HALF_LIFE_HORIZONS: Final = 6
-HALF_LIFE_ADOPTERS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -115,13 +113,3 @@ def overlap(early: ArrayLike, late: ArrayLike, depth: float = DEPTH) -> float:
     shared = np.array([(top_membership(x, d) * top_membership(y, d)).sum() / d for d in range(1, most + 1)])
     weights = depth ** np.arange(1, most + 1)
     return float(shared[-1] * depth**most + (1.0 - depth) / depth * (shared @ weights))
-
-
-def no_half_life(horizons: int, adopters: int) -> str | None:
-    """Why a half-life of persistence cannot be told; None where horizons and adopters are enough to ask for one."""
-    said = []
-    if horizons < HALF_LIFE_HORIZONS:
-        said.append(f"{horizons} horizons of the {HALF_LIFE_HORIZONS} at least")
-    if adopters < HALF_LIFE_ADOPTERS:
-        said.append(f"{adopters} adopters of the {HALF_LIFE_ADOPTERS} at least")
-    return " and ".join(said) or None

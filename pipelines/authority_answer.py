@@ -5,7 +5,8 @@ Belongs here: which years are compared, the order of the steps, the shape of the
 
 The document: version, command, input (file, rows, adopters, years, covariates, adoption_years, fields, clusters, sampled: of
 how many adopters all but persistence is, null: of all), persistence (early, late, intervals: how those of ranks were made,
-readings: measure, bound, estimate, interval, level, n, dead, censored, reason), premium (since, until, adopters, left_out,
+readings: measure, bound, estimate, interval, level, n, dead, censored, reason; half_life: estimate in years, interval, at_start
+(τ-b at horizon 0), level, n, horizons, first and last year compared, sampled, reason), premium (since, until, adopters, left_out,
 smallest, needed, outcomes by name, matched: each estimate, interval, level, unit, n, clusters, effective_clusters, reason),
 quality (covariate, at_age, early, late, difference, interval, level, clusters, effective_clusters, smallest, needed, sampled: of
 how many adopters where their pairs would not all fit in memory, reason), warnings. What could not be measured is null, with
@@ -15,7 +16,6 @@ nothing was measured.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,11 @@ import numpy as np
 import polars as pl
 from longwave.models import premium, quality
 from longwave.models.adopters import AdopterPanel
+from longwave.models.half_life import LEVEL
 from longwave.models.ranks import MAX_ADOPTERS
 from longwave.pipelines.large_panel import SAMPLE, is_large, read_large_panel
 from longwave.pipelines.own_panel import OwnPanel, read_own_panel
-from longwave.pipelines.persisting import COMPLETE, JACKKNIFE, of_panel, two_years
+from longwave.pipelines.persisting import COMPLETE, JACKKNIFE, by_hash, half_life_of, of_panel, two_years
 from scipy import stats
 
 Json = dict[str, Any]
@@ -110,7 +111,7 @@ def _document(own: OwnPanel, years: Years, given: Json, persistence: Json) -> Js
         "version": 1,
         "command": "authority",
         "input": given,
-        "persistence": persistence,
+        "persistence": persistence | {"half_life": _half_life(own.panel, years)},
         "premium": _premium(watch, left, years),
         "quality": _quality(own, watch),
     }
@@ -188,6 +189,26 @@ def _reading(row: Json) -> Json:
         "dead": row["n_dead"],
         "censored": row["n_censored"],
         "reason": row["reason"],
+    }
+
+
+def _half_life(panel: AdopterPanel, years: Years) -> Json:
+    """Of the panel in memory: of a sample of it where the rest is read out of core."""
+    if years.early >= years.late:
+        none = dict.fromkeys(("estimate", "interval", "at_start", "first", "last", "sampled"))
+        return none | {"level": LEVEL, "n": 0, "horizons": 0, "reason": "no two years have ten adopters each"}
+    found, compared, sampled = half_life_of(panel, years.early)
+    return {
+        "estimate": _number(found.estimate),
+        "interval": _interval(found.lo, found.hi),
+        "at_start": _number(found.at_start),
+        "first": compared[0] if compared else None,
+        "last": compared[-1] if compared else None,
+        "sampled": sampled,
+        "level": LEVEL,
+        "n": found.n,
+        "horizons": found.horizons,
+        "reason": found.reason,
     }
 
 
@@ -306,8 +327,7 @@ def _pairs_in_memory(frame: pl.DataFrame) -> pl.DataFrame:
     """All adopters, or as many as a large file's sample has, drawn by a hash of their names, where pairs do not fit in memory."""
     if frame.height <= MAX_ADOPTERS:
         return frame
-    drawn = [hashlib.blake2b(name.encode("utf-8")).hexdigest() for name in frame["adopter"].to_list()]
-    return frame[np.sort(np.argsort(np.array(drawn), kind="stable")[:SAMPLE])]
+    return frame[by_hash(frame["adopter"].to_list(), SAMPLE)]
 
 
 def _cohort(found: quality.Cohort) -> Json:

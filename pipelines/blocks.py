@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import duckdb
 import polars as pl
+from longwave.models.half_life import LEAST_ADOPTERS, LEAST_HORIZONS, WIDEST
 from longwave.pipelines.blocks_authority import authority_blocks
 from longwave.pipelines.blocks_backtests import backtest_blocks
 from longwave.pipelines.blocks_claims import claim_blocks
@@ -22,6 +23,7 @@ from longwave.pipelines.blocks_presence import presence_blocks
 from longwave.pipelines.blocks_revisions import revision_blocks
 from longwave.pipelines.blocks_ripeness import ripeness_blocks
 from longwave.pipelines.blocks_selection import selection_blocks
+from longwave.pipelines.find_half_life import NONE
 from longwave.reports import palette
 from longwave.reports.content import FigureBlock
 from longwave.reports.figures import adoption
@@ -179,7 +181,7 @@ def _persistence(points: pl.DataFrame, findings: pl.DataFrame) -> FigureBlock | 
             "reported. The early year is ten years after first launch anywhere, or the first with at least 15 countries counted. "
             "Given prior wealth: partial τ-b with GDP per head in the five years up to that launch, in the form that is 0 when "
             "wealth alone drives both. Bands: the wider of two bootstraps, by place and by region. Wealth drives every medium, "
-            f"and 21 countries can only show a strong correlation.{_noise(findings)}"
+            f"and 21 countries can only show a strong correlation.{_half_life(findings, media)}{_noise(findings)}"
         ),
         source_ids=_sources(media),
         unit="Kendall's τ-b",
@@ -187,6 +189,28 @@ def _persistence(points: pl.DataFrame, findings: pl.DataFrame) -> FigureBlock | 
         line_columns=("medium", "measure"),
         page="claims.html",
         claims=("C4a",),
+    )
+
+
+def _half_life(findings: pl.DataFrame, media: Sequence[str]) -> str:
+    """In how many years half of the early order is lost in each medium, or why that cannot be told."""
+    rows = {row["subject"]: row for row in findings.filter(pl.col("measure") == "half_life").iter_rows(named=True)}
+    told, untold = [], []
+    for medium in (each for each in media if each in rows):
+        row, name = rows[medium], {"internet": "the internet"}.get(medium, medium)
+        if row["estimate"] is None:
+            untold.append(f"{name}, {row['note'].removeprefix(NONE)}")
+        else:
+            between = palette.span(row["lo"], row["hi"])
+            told.append(
+                f" Half of the early order of {name} is lost in {palette.two_figures(row['estimate'])} years ({between})."
+            )
+    asked = (
+        f"asked are {LEAST_HORIZONS} horizons that span two half-lives, {LEAST_ADOPTERS} places, and an upper limit under "
+        f"{WIDEST:g} times the lower"
+    )
+    return "".join(told) + (
+        f" No half-life of the early order is told ({asked}): {'; '.join(untold)}." if untold else ""
     )
 
 

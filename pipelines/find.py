@@ -15,6 +15,7 @@ import polars as pl
 from longwave.models.persistence import persistence as compare
 from longwave.pipelines import find_reliability
 from longwave.pipelines.beside import both
+from longwave.pipelines.find_half_life import half_life_row
 from longwave.warehouse.tables import polars_schema
 
 N_BOOT = 2000
@@ -120,9 +121,9 @@ def persistence(
     for found in both(_of_two_years, asked):
         rows.add(found)
     for medium in dict.fromkeys(each.medium for each in asked):
-        own = [each for each in asked if each.medium == medium]
-        row = find_reliability.half_life(len(own), own[0].pairs["y_k"].count())
-        rows.finding(medium, row.pop("measure"), OBSERVED, k=own[0].early, **row)
+        early = next(each.early for each in asked if each.medium == medium)
+        later = horizons(frames[medium], early, step=1)
+        rows.finding(medium, "half_life", OBSERVED, k=early, **half_life_row(frames[medium], early, later, SEED))
     return rows
 
 
@@ -199,14 +200,14 @@ def early_year(frame: pl.DataFrame) -> int | None:
     return int(enough["k"][0]) if enough.height else None
 
 
-def horizons(frame: pl.DataFrame, early: int) -> list[int]:
-    """Later years, every fifth since first launch, for which at least 80 % of the early adopters have reported.
+def horizons(frame: pl.DataFrame, early: int, step: int = HORIZON_STEP) -> list[int]:
+    """Later years, every ``step``-th since first launch, for which at least 80 % of the early adopters have reported.
 
     A year that few have reported yet is open, not short of places; 15 adopters are the least in any case.
     """
     first = frame.filter(pl.col("k") == early)["code"]
     least = max(AT_LEAST_ADOPTERS, COMPLETE * len(first))
-    later = frame.filter(pl.col("k") > early, pl.col("k") % HORIZON_STEP == 0, pl.col("code").is_in(first.implode()))
+    later = frame.filter(pl.col("k") > early, pl.col("k") % step == 0, pl.col("code").is_in(first.implode()))
     counts = later.group_by("k").agg(pl.len().alias("n")).filter(pl.col("n") >= least)
     return [int(k) for k in counts["k"].sort()]
 

@@ -27,7 +27,6 @@ _UNITS: Final = {
     "tau_b_if_noise_alone": "rank correlation",
     "retention_if_noise_alone": "share",
     "overlap": "share",
-    "half_life": "years",
 }
 _OF_ERRORS: Final = tuple(_UNITS)[:6]
 Row = dict[str, Any]
@@ -70,12 +69,6 @@ def reliability(
     for name, drawn in (("tau_b_if_noise_alone", null.tau), ("retention_if_noise_alone", null.retention)):
         rows.append(_row(name, n, estimate=drawn[0], lo=drawn[1], hi=drawn[2], level=0.95, note=DRAWN))
     return rows
-
-
-def half_life(horizons: int, adopters: int) -> Row:
-    """The row of the half-life of one medium: why there is none; where there could be one, that it is not worked out."""
-    why = model.no_half_life(horizons, adopters)
-    return _row("half_life", adopters, note=f"no half-life: {why or 'not worked out; see the fixed horizons'}")
 
 
 def _overlap(pairs: pl.DataFrame) -> Row:

@@ -9,24 +9,30 @@ adopters, or of clusters where there are some, in place of bootstraps.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from longwave.models import half_life as halving
 from longwave.models import persistence, rank_blocks, top_ranks
 from longwave.models.adopters import AdopterPanel
 from longwave.models.ranks import MAX_ADOPTERS
 from longwave.pipelines.spread import map_blocks
 from longwave.warehouse import large_ranks
 from longwave.warehouse.large_panels import GROUPS, LargePanel
+from numpy.typing import NDArray
 
 N_BOOT: Final = 1000
 SEED: Final = 20261126
 TOP: Final = 10
 COMPLETE: Final = 0.8
 LEAST_PRESENT: Final = 10
+MOST_HALVED: Final = 1000
+"""Adopters whose ranks the half-life is read off: of more, so many drawn by a hash of their names."""
 _SHARES: Final = "; of shares Wilson’s, for as many adopters on their own"
 BOOTSTRAP: Final = f"percentile bootstrap over adopters and over clusters, the wider of the two{_SHARES}"
 JACKKNIFE: Final = (
@@ -100,6 +106,41 @@ def of_panel(panel: AdopterPanel, early: int, late: int, spill: Path) -> tuple[p
         seed=SEED,
     )
     return table.filter(pl.col("measure").is_in(_READINGS)).select(*_SCHEMA), BOOTSTRAP
+
+
+def half_life_of(panel: AdopterPanel, early: int) -> tuple[halving.HalfLife, list[int], int | None]:
+    """The half-life of the ranks of a year; the years compared with it; of how many adopters drawn, None where of all.
+
+    A later year is compared where 80 % of those of the early year are seen or have a dated end by then. Ranks are of those
+    seen in both years: τ-b among survivors.
+    """
+    levels = panel.attention.with_columns(pl.col("at").floor().cast(pl.Int64).alias("year"))
+    present = levels.filter(pl.col("year") == early).select("adopter", pl.col("attention").alias("early"))
+    wide = present.join(panel.adopters.select("adopter", "cluster", "ended"), on="adopter").sort("adopter")
+    drawn = wide.height if wide.height <= MOST_HALVED else MOST_HALVED
+    sampled = None if drawn == wide.height else drawn
+    wide = wide[by_hash(wide["adopter"].to_list(), drawn)]
+    years = []
+    for year in sorted(set(levels["year"].to_list())):
+        own = levels.filter(pl.col("year") == year).select("adopter", pl.col("attention").alias(str(year)))
+        joined = wide.join(own, on="adopter", how="left", maintain_order="left")
+        known = pl.col(str(year)).is_not_null() | (pl.col("ended") <= year + 1.0)
+        seen = joined.select(known.fill_null(False).sum().alias("known"), pl.col(str(year)).count().alias("seen")).row(
+            0
+        )
+        if year > early and seen[0] >= COMPLETE * wide.height and seen[1] >= LEAST_PRESENT:
+            years.append(year)
+            wide = joined
+    later = wide.select(map(str, years)).fill_null(np.nan).to_numpy().reshape(wide.height, len(years))
+    on = [year - early for year in years]
+    found = halving.half_life(wide["early"].to_numpy(), later, on, wide["cluster"].to_numpy(), n_boot=N_BOOT, seed=SEED)
+    return found, years, sampled
+
+
+def by_hash(names: list[str], size: int) -> NDArray[np.int64]:
+    """Positions of so many names, rising, drawn by a hash of them: the same whatever their order."""
+    drawn = [hashlib.blake2b(name.encode("utf-8")).hexdigest() for name in names]
+    return np.sort(np.argsort(np.array(drawn), kind="stable")[:size])
 
 
 def of_large(panel: LargePanel, block: int = large_ranks.BLOCK) -> pl.DataFrame:

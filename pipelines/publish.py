@@ -25,6 +25,7 @@ from longwave.models import (
     curves,
     fans,
     forecasts_by_age,
+    half_life,
     hindsight,
     horizons,
     identification,
@@ -169,6 +170,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         top_ranks,
         reliability,
         reliability.overlap,
+        half_life,
     ),
     "How much histories get rewritten": (
         revisions,

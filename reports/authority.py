@@ -89,6 +89,8 @@ def tables(document: Json) -> list[tuple[str, list[list[str]]]]:
             _cells(_PERSISTENCE[row["measure"]], row, _BOUNDS.get(row["bound"], row["bound"]))
             for row in ranks["readings"]
         ]
+        if ranks["half_life"]["reason"] is None:
+            rows.append(_cells("half-life of early ranks, years", ranks["half_life"], _halved(ranks["half_life"])))
         made.append((f"rank of {ranks['early']} and of {ranks['late']}", rows))
     return made
 
@@ -99,6 +101,13 @@ def _cells(name: str, found: Json, note: str = "") -> list[str]:
     shown = palette.NOTHING if estimate is None else palette.two_figures(estimate)
     between = palette.NOTHING if interval is None else palette.span(*interval)
     return [name, shown, between, palette.integer(found["n"]), found.get("reason") or note]
+
+
+def _halved(found: Json) -> str:
+    """What a half-life rests on."""
+    of = f", of {palette.integer(found['sampled'])} adopters drawn" if found["sampled"] else ""
+    years = palette.years(found["first"], found["last"])
+    return f"τ-b {palette.two_figures(found['at_start'])} at once; {found['horizons']} later years, {years}{of}"
 
 
 def _cohort(found: Json) -> str:
@@ -127,6 +136,8 @@ def facts(document: Json) -> list[tuple[str, str]]:
     ranks = document["persistence"]
     if ranks["readings"]:
         said.append(("Intervals of ranks", ranks["intervals"]))
+        if ranks["half_life"]["reason"]:
+            said.append(("No half-life of ranks", ranks["half_life"]["reason"]))
         seen = ranks["readings"][0]
         said.append(
             (

@@ -16,6 +16,7 @@ from longwave.reports.own_page import CSP
 from longwave.warehouse.errors import Refused
 
 STUDY = runpy.run_path(str(Path(__file__).parents[1] / "study" / "authority_worlds.py"))
+WORLDS = runpy.run_path(str(Path(__file__).parents[1] / "study" / "half_life_worlds.py"))
 LAST = 2023
 COLUMNS = ("adopter", "year", "attention", "adoption_year", "end_year", "field", "cluster", "standing_2010")
 SMALL = [
@@ -99,9 +100,11 @@ def test_the_document_is_what_the_contract_says_and_needs_no_home(ask, tmp_path)
     assert not (tmp_path / "home").exists()
     primary = found["premium"]["outcomes"]["absolute_growth"]
     assert primary["interval"][0] < primary["estimate"] < primary["interval"][1]
+    assert found["persistence"]["half_life"]["reason"] == "5 horizons of the 6 at least"
     for told in (result.stdout, page):
         assert "300 adopters" in told
         assert "not separable" in told
+        assert "No half-life of ranks" in told
     assert "default-src 'none'" in CSP
     assert CSP in page.replace("&#39;", "'")
     assert "<script" not in page
@@ -181,6 +184,24 @@ def test_the_same_file_gives_the_same_answer_whatever_the_order_of_adopters(tmp_
         path.write_text("\n".join(content), encoding="utf-8")
         found.append(answer(path, tmp_path / "spill"))
     assert found[0] == found[1]
+
+
+def test_ranks_that_decay_in_a_known_way_have_a_half_life_and_a_page_that_says_on_what_it_rests(ask):
+    x, y, _, regions = WORLDS["panel"](200, 4.0, 12, np.random.default_rng(3))
+    rows = [
+        (f"a{at:03}", 2000 + on, round(float(np.exp(level)), 6), 1999, f"c{regions[at]}")
+        for at in range(200)
+        for on, level in enumerate([x[at], *y[at]])
+    ]
+    rows[0] = (*rows[0][:3], 1998, rows[0][4])
+    rows[1:13] = [(*row[:3], 1998, row[4]) for row in rows[1:13]]
+    result, found, page = ask(text(rows, (*COLUMNS[:4], "cluster")))
+    half = found["persistence"]["half_life"]
+    assert (half["reason"], half["first"], half["last"], half["horizons"], half["n"]) == (None, 2001, 2012, 12, 200)
+    assert half["interval"][0] < 4 < half["interval"][1]
+    for told in (result.stdout, page):
+        assert "half-life of early ranks, years" in told
+    assert "12 later years, 2001–2012" in page
 
 
 def test_too_few_to_decide_is_warned_of_with_the_number_that_would_do(ask):

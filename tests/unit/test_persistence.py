@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from longwave.models.persistence import _percentiles, persistence, share_interval
+from longwave.models.persistence import percentiles, persistence, share_interval
 from longwave.models.ranks import (
     authority,
     displacement,
@@ -309,9 +309,9 @@ def test_percentiles_of_few_clusters_are_taken_further_out():
     """By hand for six of one size: sqrt(6/5) times 2.571 of t(5) is 2.816 of the normal; one that is large counts as fewer."""
     values = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
     codes = np.repeat(np.arange(6), 5)
-    low, high = _percentiles(values, 0.95, codes)
+    low, high = percentiles(values, 0.95, codes)
     assert (low, high) == pytest.approx((-2.816, 2.816), abs=0.01)
-    plain = _percentiles(values, 0.95, np.arange(20_000))
+    plain = percentiles(values, 0.95, np.arange(20_000))
     assert plain == pytest.approx((-1.96, 1.96), abs=0.005)
     uneven = np.repeat(np.arange(6), [25, 1, 1, 1, 1, 1])
-    assert _percentiles(values, 0.95, uneven)[0] < low
+    assert percentiles(values, 0.95, uneven)[0] < low

@@ -66,12 +66,6 @@ def test_overlap_is_that_of_the_paper_and_of_hand():
     assert model.overlap([2, 2, 1], [3, 2, 1]) == pytest.approx(p**3 + (1 - p) / p * (0.5 * p + p**2 + p**3))
 
 
-def test_a_half_life_needs_horizons_and_adopters():
-    assert model.no_half_life(6, 100) is None
-    assert model.no_half_life(4, 194) == "4 horizons of the 6 at least"
-    assert find_reliability.half_life(5, 18)["note"].count("at least") == 2
-
-
 def pairs(n=60, seed=2):
     rng = np.random.default_rng(seed)
     odds = rng.normal(size=n)
@@ -118,7 +112,9 @@ def test_the_study_keeps_them_beside_persistence(monkeypatch):
     by = {(row["measure"], row["horizon"]): row for row in found if row["mode"] == find.OBSERVED}
     assert by["tau_b_survivors", 15]["estimate"] < by["tau_b_corrected", 15]["estimate"]
     assert by["tau_b_if_noise_alone", 15]["lo"] > by["tau_b_survivors", 15]["estimate"]
-    assert by["half_life", -1]["note"].startswith("no half-life: 1 horizons")
+    assert (
+        by["half_life", -1]["note"] == "no half-life: 1 horizons of the 6 at least and 40 adopters of the 100 at least"
+    )
     assert by["overlap", 15]["n_clusters"] == 6
 
 
