@@ -6,10 +6,12 @@ Belongs here: arithmetic on levels and on how figures were revised between vinta
 A figure errs as later vintages mend it: σ is the root mean square of what changed from the oldest vintage that gives one to the
 newest, on the logit scale of shares. What no vintage has mended is not in it; the newest, which is read, may err as much or less.
 
-Reliability is the part of the variance between adopters that is no error, r = 1 − σ²/s² (Spearman 1904). A rank correlation
-without error: τ to ρ = sin(πτ/2) (Greiner 1909), over √(r r'), and back (corrected for attenuation: Spearman 1904). The null in
-which nothing but error moves ranks: an adopter's true level given what was read is normal about its mean drawn in by r, with
-variance r(1 − r) s²; both readings are that level with their own errors.
+Reliability is the part of the variance between n adopters that is no error (Spearman 1904), r = 1 − (n − 3)/(n − 1) σ²/s²: with
+that factor it errs to neither side where levels and errors are normal (Efron & Morris 1973). A rank correlation without error: τ
+to ρ = sin(πτ/2) (Greiner 1909), over √(r r'), and back (corrected for attenuation: Spearman 1904). The null in which nothing but
+error moves ranks: an adopter's true level given what was read is normal about its mean drawn in by r, with variance r(1 − r) s²;
+both readings are that level with their own errors. What is not known of σ is part of the limits of both: σ² was read off
+revisions, and varies as a χ² of as many as these are worth, fewer where few revisions make up most of it.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from typing import Final
 import numpy as np
 from longwave.models.ranks import FloatArray, retention, top_membership, weighted_tau_b
 from numpy.typing import ArrayLike
+from scipy import stats
 
 LEAST_REVISIONS: Final = 30
 """Figures given by two vintages under which nothing is said of errors."""
 MOST: Final = 99.95
 """Shares are kept this far from 0 and 100, as they are rounded to a tenth of a point."""
+LEAST_LEVELS: Final = 4
 DEPTH: Final = 0.9
 HALF_LIFE_HORIZONS: Final = 6
 HALF_LIFE_ADOPTERS: Final = 100
@@ -51,10 +55,29 @@ def revision_sd(earlier: ArrayLike, later: ArrayLike) -> float:
     return float(np.sqrt((moved**2).mean())) if len(moved) >= LEAST_REVISIONS else float("nan")
 
 
+def revisions_worth(earlier: ArrayLike, later: ArrayLike) -> float:
+    """How many normal revisions would tell their spread as surely as these (m,), at most m.
+
+    2 m / (κ − 1), with κ = m Σ d⁴ / (Σ d²)², 3 of normal ones (the degrees of freedom that give Σ d² its own variance:
+    Satterthwaite 1946).
+    """
+    squares = (logit(later) - logit(earlier)) ** 2
+    count, total = float(len(squares)), float(squares.sum())
+    if total == 0.0:
+        return count
+    peaked = count * float((squares**2).sum()) / total**2
+    return min(2.0 * count / (peaked - 1.0), count) if peaked > 1.0 else count
+
+
 def reliability(shares: ArrayLike, sd: float) -> float:
-    """Part of the variance of the log odds of shares (n,) that errors of this standard deviation leave, 0 to 1."""
-    spread = float(logit(shares).var(ddof=1))
-    return max(1.0 - sd**2 / spread, 0.0) if spread > 0.0 else 0.0
+    """Part of the variance of the log odds of shares (n,) that errors of this standard deviation leave, 0 to 1.
+
+    0 of fewer than four, whose spread tells nothing.
+    """
+    levels = logit(shares)
+    n = len(levels)
+    spread = float(levels.var(ddof=1)) if n >= LEAST_LEVELS else 0.0
+    return max(1.0 - (n - 3) / (n - 1) * sd**2 / spread, 0.0) if spread > 0.0 else 0.0
 
 
 def told_apart(shares: ArrayLike, sd: float) -> float:
@@ -66,11 +89,61 @@ def told_apart(shares: ArrayLike, sd: float) -> float:
 
 def corrected(tau: float, first: float, second: float) -> float:
     """τ-b without errors of measurement, from two reliabilities over 0; ±1 where that is more than there can be."""
-    rho = np.sin(np.pi / 2.0 * tau) / np.sqrt(first * second)
+    return _tau(_over(tau, first, second))
+
+
+def _over(tau: float, first: float, second: float) -> float:
+    """The correlation of τ over what errors leave of it, beyond ±1 where they leave less; infinite where they leave nothing."""
+    rho, left = float(np.sin(np.pi / 2.0 * tau)), first * second
+    if left > 0.0:
+        return rho / float(np.sqrt(left))
+    return float(np.copysign(np.inf, rho)) if rho else 0.0
+
+
+def _tau(rho: float) -> float:
     return float(2.0 / np.pi * np.arcsin(np.clip(rho, -1.0, 1.0)))
 
 
-def noise_alone(shares: ArrayLike, first: float, second: float, *, top_n: int, draws: int, seed: int) -> Null:
+def corrected_limits(
+    tau: tuple[float, float, float], first: float, second: float, *, worth: tuple[float, float], level: float
+) -> tuple[float, float]:
+    """Limits of `corrected`, from those of τ-b and from what the revisions leave open of both reliabilities.
+
+    The distance from the estimate to a limit is the root of the sum of squares of the distances that each of the three alone
+    would give (Zou & Donner 2008), as correlations, before they are brought back to τ.
+
+    Args:
+        tau: τ-b as read, and its limits.
+        first: reliability at the early year, over 0.
+        second: that at the late year, over 0.
+        worth: of each, how many revisions tell it (`revisions_worth`); infinite where σ is known.
+        level: of the limits, those of τ-b too.
+
+    """
+    middle, low, high = (_over(value, first, second) for value in tau)
+    under, over = [middle - low], [high - middle]
+    for at, revisions in enumerate(worth):
+        ends = []
+        for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0):
+            known = [first, second]
+            grows = revisions / stats.chi2.ppf(tail, revisions) if np.isfinite(revisions) else 1.0
+            known[at] = max(1.0 - (1.0 - known[at]) * grows, 0.0)
+            ends.append(_over(tau[0], known[0], known[1]))
+        under.append(middle - min(*ends, middle))
+        over.append(max(*ends, middle) - middle)
+    return _tau(middle - float(np.hypot.reduce(under))), _tau(middle + float(np.hypot.reduce(over)))
+
+
+def noise_alone(
+    shares: ArrayLike,
+    first: float,
+    second: float,
+    *,
+    top_n: int,
+    draws: int,
+    seed: int,
+    worth: tuple[float, float] = (np.inf, np.inf),
+) -> Null:
     """What is left of ranks when nothing but errors moves them.
 
     Args:
@@ -80,18 +153,29 @@ def noise_alone(shares: ArrayLike, first: float, second: float, *, top_n: int, d
         top_n: for the share of the top that stays.
         draws: of true levels and errors.
         seed: of the draws.
+        worth: of each reliability, how many revisions tell it (`revisions_worth`); infinite where σ is known.
 
     """
     read = logit(shares)
-    mean, variance = read.mean(), read.var(ddof=1)
-    rng = np.random.default_rng(seed)
-    known = mean + first * (read - mean)
-    true = known + np.sqrt(first * (1.0 - first) * variance) * rng.standard_normal((draws, len(read)))
-    # Of the late readings the same part is error as of those that were made.
-    late = true + np.sqrt(first * variance * (1.0 - second) / second) * rng.standard_normal(true.shape)
+    late = _late(read, (first, second), worth, draws, np.random.default_rng(seed))
     taus = np.array([float(weighted_tau_b(read, each)[0]) for each in late])
     stays = np.array([retention(read, each, top_n) for each in late])
     return Null(_range(taus), _range(stays))
+
+
+def _late(
+    read: FloatArray, parts: tuple[float, float], worth: tuple[float, float], draws: int, rng: np.random.Generator
+) -> FloatArray:
+    """Late readings (draws, n) of adopters whose true levels have not moved, in a unit in which they vary by 1."""
+    errors = [
+        np.minimum((1.0 - part) * (count / rng.chisquare(count, (draws, 1)) if np.isfinite(count) else 1.0), 1.0)
+        for part, count in zip(parts, worth, strict=True)
+    ]
+    level: FloatArray = (read - read.mean()) / read.std(ddof=1)
+    for error in errors:
+        # First the true level given what was read, then the late reading of it: drawn in alike, by either's own part.
+        level = np.sqrt(1.0 - error) * level + np.sqrt(error) * rng.standard_normal((draws, len(read)))
+    return level
 
 
 def _range(values: FloatArray) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ DRAWS: Final = 400
 OBSERVED: Final = "observed"
 ONE_VINTAGE: Final = "figures of one vintage alone: how far they err is not known"
 NO_INTERVAL: Final = "descriptive, without an interval: retention and rank correlation have theirs"
-CORRECTED: Final = "limits of τ-b, corrected alike: both reliabilities are taken for known"
+CORRECTED: Final = "limits from those of τ-b and from what revisions leave open of both reliabilities"
 DRAWN: Final = f"mean and central 95 % of {DRAWS} draws"
 _UNITS: Final = {
     "reliability_early": "share of variance",
@@ -48,7 +48,7 @@ def reliability(
     """
     rows = [_overlap(pairs)]
     both = pairs.drop_nulls(["y_k", "y_H"])
-    sds = [_sd(revised, year) for year in years]
+    sds, worth = zip(*(_errors(revised, year) for year in years), strict=True)
     early, late = (both[name].to_numpy().astype(np.float64) for name in ("y_k", "y_H"))
     n = both.height
     known = np.isfinite(sds).all() and n >= 2 * TOP
@@ -56,10 +56,12 @@ def reliability(
     if min(first, second) <= 0.0 or tau["estimate"] is None:
         note = ONE_VINTAGE if revised is None or not known else "errors are as large as the differences between places"
         return rows + [_row(name, n, note=note) for name in _OF_ERRORS]
-    null = model.noise_alone(early, first, second, top_n=TOP, draws=DRAWS, seed=seed)
-    without = {
-        end: model.corrected(tau[end], first, second) for end in ("estimate", "lo", "hi") if tau[end] is not None
-    }
+    null = model.noise_alone(early, first, second, top_n=TOP, draws=DRAWS, seed=seed, worth=worth)
+    without = {"estimate": model.corrected(tau["estimate"], first, second)}
+    if tau["lo"] is not None:
+        ends = (tau["estimate"], tau["lo"], tau["hi"])
+        limits = model.corrected_limits(ends, first, second, worth=worth, level=tau["level"])
+        without |= dict(zip(("lo", "hi"), limits, strict=True))
     said = f"from revisions of figures of {years[0]} and {years[1]}; what no vintage mended is not in it"
     rows += [
         _row("reliability_early", n, estimate=first, note=said),
@@ -86,11 +88,13 @@ def _overlap(pairs: pl.DataFrame) -> Row:
     return _row("overlap", n, estimate=model.overlap(early, late), note=NO_INTERVAL)
 
 
-def _sd(revised: pl.DataFrame | None, year: int) -> float:
+def _errors(revised: pl.DataFrame | None, year: int) -> tuple[float, float]:
+    """How far figures of a year err, and how many revisions that is told by."""
     if revised is None:
-        return float("nan")
+        return float("nan"), 0.0
     own = revised.filter(pl.col("year") == year)
-    return model.revision_sd(own["value_earlier"].to_numpy(), own["value_later"].to_numpy())
+    vintages = own["value_earlier"].to_numpy(), own["value_later"].to_numpy()
+    return model.revision_sd(*vintages), model.revisions_worth(*vintages)
 
 
 def _row(measure: str, n: int, **values: Any) -> Row:

@@ -1,0 +1,132 @@
+"""Panels whose errors of measurement are known: what reliability and τ-b without errors are judged on.
+
+True log odds at two years are normal with variance 1, correlated so that their τ is as stated; what is read of them errs by σ,
+so that r = 1 / (1 + σ²). σ is known, or read off m revisions that are as large as the errors. Where one figure in four errs, all
+of σ² is in these, four times as large: revisions then are worth a fifth of their number. Fixed before anything was measured.
+"""
+
+import numba
+import numpy as np
+from longwave.models import reliability as model
+from longwave.models.persistence import _draw, _percentiles
+from longwave.models.ranks import signs, top_membership
+
+KNOWN = None
+TOP = 10
+N_BOOT = 400
+POOL = 50
+"""Resamples are of so many seeds in turn: to draw them anew for each panel would cost more than all else."""
+
+
+def share(odds):
+    """Percent of log odds."""
+    return 100.0 / (1.0 + np.exp(-odds))
+
+
+def errors(shape, r, rng, kind="normal"):
+    """Errors of a reading with this reliability: normal, or of one figure in four."""
+    sd = np.sqrt((1.0 - r) / r)
+    drawn = sd * rng.standard_normal(shape)
+    return drawn if kind == "normal" else 2.0 * drawn * (rng.random(shape) < 0.25)
+
+
+def read_twice(n, tau, r, rng, kind="normal"):
+    """Log odds as read at two years (2, n), whose true ones have this τ."""
+    rho = np.sin(np.pi / 2.0 * tau)
+    early, other = rng.standard_normal((2, n))
+    true = np.stack([early, rho * early + np.sqrt(max(1.0 - rho**2, 0.0)) * other])
+    return true + errors(true.shape, r, rng, kind)
+
+
+def known_errors(r, m, rng, kind="normal"):
+    """σ and how many revisions it is told by, as the model reads both off m revisions; or as it is."""
+    if m is KNOWN:
+        return float(np.sqrt((1.0 - r) / r)), np.inf
+    later = rng.standard_normal(m)
+    figures = share(later + errors(m, r, rng, kind)), share(later)
+    return model.revision_sd(*figures), model.revisions_worth(*figures)
+
+
+@numba.njit(cache=False)
+def agreeing(read, drawn):
+    """Pairs of one order less those of the other (draws,), between read (n,) and drawn (draws, n) without ties."""
+    agree = np.zeros(len(drawn))
+    for at in range(len(drawn)):
+        row = drawn[at]
+        for i in range(len(read)):
+            for j in range(i):
+                agree[at] += 1.0 if (read[i] > read[j]) == (row[i] > row[j]) else -1.0
+    return agree
+
+
+def taus(read, drawn):
+    """τ (draws,) of levels without ties: as `ranks.weighted_tau_b`, seen equal in a test."""
+    n = len(read)
+    return agreeing(read, drawn) / (n * (n - 1) / 2)
+
+
+def stays(read, drawn, top=TOP):
+    """Share of the top that stays (draws,), without ties: as `ranks.retention`, seen equal in a test."""
+    edge = np.partition(drawn, -top, axis=1)[:, -top, None]
+    return (drawn >= edge) @ top_membership(read, top) / top
+
+
+_POOLED = {}
+
+
+def tau_limits(x, y, number):
+    """τ-b of x and y and its limits over places: as `persistence` has them with seed ``number`` % ``POOL``, a test sees."""
+    n = len(x)
+    key = (n, number % POOL)
+    if key not in _POOLED:
+        counts = _draw(np.arange(n), N_BOOT, np.random.default_rng([key[1], n]))
+        _POOLED[key] = counts, (n**2 - (counts**2).sum(axis=1)) / 2.0
+    counts, pairs = _POOLED[key]
+    agree = signs(x) * signs(y)
+    resampled = ((counts @ agree) * counts).sum(axis=1) / 2.0 / pairs
+    return float(agree.sum() / (n * (n - 1))), *_percentiles(resampled, 0.95, np.arange(n))
+
+
+def null(x, first, second, worth, draws, rng):
+    """Central 95 % of τ-b and of retention where errors alone move ranks: the arithmetic of `reliability.noise_alone`."""
+    late = model._late(x, (first, second), worth, draws, rng)
+    return [np.quantile(values, [0.025, 0.975]) for values in (taus(x, late), stays(x, late))]
+
+
+def of_panel(n, tau, r, revisions, number, rng, kind="normal"):
+    """One panel: by revisions, its reliability, told apart, corrected τ-b with limits; NaN where errors leave nothing."""
+    x, y = read_twice(n, tau, r, rng, kind)
+    read = tau_limits(x, y, number)
+    rows = []
+    for m in revisions:
+        (sd, worth), (late_sd, late_worth) = (known_errors(r, m, rng, kind) for _ in range(2))
+        first, second = model.reliability(share(x), sd), model.reliability(share(y), late_sd)
+        apart = model.told_apart(share(x), sd)
+        if min(first, second) <= 0.0:
+            rows.append([first, apart, np.nan, np.nan, np.nan])
+            continue
+        limits = model.corrected_limits(read, first, second, worth=(worth, late_worth), level=0.95)
+        rows.append([first, apart, model.corrected(read[0], first, second), *limits])
+    return rows
+
+
+def of_noise(n, r, revisions, draws, rng, kind="normal"):
+    """One panel in which errors alone move ranks: by revisions, τ-b below, within and above its null, and retention."""
+    x, y = read_twice(n, 1.0, r, rng, kind)
+    seen = [float(taus(x, y[None])[0]), float(stays(x, y[None])[0])]
+    rows = []
+    for m in revisions:
+        (sd, worth), (late_sd, late_worth) = (known_errors(r, m, rng, kind) for _ in range(2))
+        first, second = model.reliability(share(x), sd), model.reliability(share(y), late_sd)
+        if min(first, second) <= 0.0:
+            rows.append([np.nan] * 6)
+            continue
+        ranges = null(x, first, second, (worth, late_worth), draws, rng)
+        rows.append(
+            [
+                hit
+                for (low, high), of in zip(ranges, seen, strict=True)
+                for hit in (of < low, low <= of <= high, of > high)
+            ]
+        )
+    return rows
