@@ -7,6 +7,10 @@ Rows of all media but one train, those of the one left out are predicted. Column
 units do not matter and nothing of another medium is needed to predict one; impact of the medium left out is seen by no fit. The
 same place may stand in several media: what is predicted out of is the medium and not the place. Skill is 1 − MSE / MSE of the
 training media's mean impact: 0 knows nothing, 1 everything, under 0 is worse than knowing nothing.
+
+Intervals are over places, for these media and for what was learnt of the others: clusters of places are drawn again, ranks are
+taken anew among those drawn, and the fits stay as they are. Few clusters move the ends further out (`persistence`). Of media to
+come they say nothing: how much media differ is not in them.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
+from longwave.models.persistence import expanded_percentiles
 from longwave.models.ranks import FloatArray, authority
+from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 # The large library is imported by the functions that fit: pages name the models, and fit none.
@@ -30,12 +36,14 @@ MIN_MEDIA: Final = 3
 MIN_CLUSTERS: Final = 5
 POOLED: Final = "all media, equally"
 MODELS: Final = ("authority only", "size only", "both", "gradient boosting")
+_ROWS: Final = 200_000
+"""Of so many at a time predictions are made again, so that memory stays small."""
 _NEEDED: Final = ("medium", "adopter", "cluster", AUTHORITY, "impact")
 
 
 @dataclass(frozen=True)
 class Skill:
-    """Skill of one model on one medium left out (or on all, equally), with its 95 % interval over clusters."""
+    """Skill of one model on one medium left out (or on all, equally), with its 95 % interval over clusters of places."""
 
     model: str
     medium: str
@@ -85,26 +93,30 @@ def predict_out_of_medium(
     columns = _columns(size)
     # Made here, so that the library is there when its threads are limited.
     made = {model: _model(model, seed) for model in columns}
+    codes, counts = drawn_clusters(ranked, n_boot, seed)
     parts, importances = [], []
+    values: dict[str, list[FloatArray]] = {model: [] for model in columns}
     for medium in media:
-        train, test = ranked.filter(pl.col("medium") != medium), ranked.filter(pl.col("medium") == medium)
+        own = (ranked["medium"] == medium).to_numpy()
+        train, test = ranked.filter(~own), ranked.filter(own)
         target = train["impact"].to_numpy()
-        own = {"none": np.full(test.height, target.mean())}
+        none = float(target.mean())
+        predicted = {"none": np.full(test.height, none)}
         # Hundreds of calls on a hundred rows: threads would cost more than they give.
         with threadpool_limits(1, user_api="openmp"):
             for model, used in columns.items():
                 fitted = clone(made[model]).fit(train.select(used).to_numpy(), target)
-                own[model] = fitted.predict(test.select(used).to_numpy())
-            importances.append(_importance(fitted, test, used, own["none"], n_permutations, seed))
+                predicted[model] = fitted.predict(test.select(used).to_numpy())
+                values[model].append(skill_by_resample(fitted, test, used, none, counts[:, own]))
+            importances.append(_importance(fitted, test, used, predicted["none"], n_permutations, seed))
         parts.append(
-            test.select("medium", "adopter", "cluster", "impact").with_columns(pl.Series(n, v) for n, v in own.items())
+            test.select("medium", "adopter", "impact").with_columns(pl.Series(n, v) for n, v in predicted.items())
         )
-    predictions = pl.concat(parts)
     shares = np.stack(importances)
     importance = pl.DataFrame(
         {"column": columns[MODELS[-1]], "estimate": shares.mean(axis=0), "spread": shares.std(axis=0, ddof=1)}
     )
-    return Prediction(_skills(predictions, media, n_boot, seed), predictions.drop("cluster"), importance)
+    return Prediction(skills(values, ranked, codes), pl.concat(parts), importance)
 
 
 def _ranked(frame: pl.DataFrame, size: Sequence[str]) -> pl.DataFrame:
@@ -167,29 +179,76 @@ def _importance(
     return np.asarray(found.importances_mean / ((impact - none) ** 2).mean())
 
 
-def _skills(predictions: pl.DataFrame, media: Sequence[str], n_boot: int, seed: int) -> list[Skill]:
-    """Skill by medium and over all, intervals from clusters drawn once for all media: places stand in several."""
-    names, at = np.unique(predictions["cluster"].to_numpy(), return_inverse=True)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_boot)[:, at]
-    weights = np.concatenate([np.ones((1, len(at))), drawn]).astype(np.float64)
-    impact = predictions["impact"].to_numpy()
-    none = (impact - predictions["none"].to_numpy()) ** 2
-    inside = [(predictions["medium"] == medium).to_numpy() for medium in media]
-    skills = []
-    for model in MODELS:
-        error = (impact - predictions[model].to_numpy()) ** 2
-        by_medium = [
-            1.0 - (weights[:, own] @ error[own]) / np.maximum(weights[:, own] @ none[own], 1e-12) for own in inside
-        ]
-        for medium, own, values in zip(media, inside, by_medium, strict=True):
-            skills.append(_skill(model, medium, values, int(own.sum()), len(np.unique(at[own]))))
-        skills.append(_skill(model, POOLED, np.mean(by_medium, axis=0), len(at), len(names)))
-    return skills
+def drawn_clusters(ranked: pl.DataFrame, n_boot: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes of clusters (rows,), and how often each row is in resamples of them (1 + n_boot, rows), the first all once.
+
+    Clusters are drawn once for all media: places stand in several.
+    """
+    names, codes = np.unique(ranked["cluster"].to_numpy(), return_inverse=True)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_boot)
+    return codes.astype(np.int64), np.concatenate([np.ones((1, len(codes)), dtype=np.int64), drawn[:, codes]])
 
 
-def _skill(model: str, medium: str, values: FloatArray, n: int, clusters: int) -> Skill:
+def skill_by_resample(
+    fitted: RegressorMixin, test: pl.DataFrame, used: Sequence[str], none: float, counts: NDArray[np.int64]
+) -> FloatArray:
+    """Skill (B,) of a fit on the medium left out, its places taken ``counts`` (B, n) times and ranked among themselves.
+
+    NaN where fewer than two of its places are drawn. ``none``: what knowing nothing predicts.
+    """
+    found = np.full(len(counts), np.nan)
+    drawn = np.flatnonzero((counts > 0).sum(axis=1) > 1)
+    for part in np.array_split(drawn, -(-len(drawn) * test.height // _ROWS)):
+        times = counts[part].astype(np.float64)
+        impact, *given = (_weighted_authority(test[name].to_numpy(), times) for name in ("impact", *used))
+        # Of who is not drawn nothing counts, and a third are not: predictions cost more than all else.
+        predicted = np.zeros(times.shape)
+        predicted[times > 0] = fitted.predict(np.stack([each[times > 0] for each in given], axis=1))
+        errors, nothing = ((times * (impact - of) ** 2).sum(axis=1) for of in (predicted, none))
+        found[part] = 1.0 - errors / np.maximum(nothing, 1e-12)
+    return found
+
+
+def _weighted_authority(values: FloatArray, counts: FloatArray) -> FloatArray:
+    """`authority` (B, n) of levels (n,) taken ``counts`` (B, n) times; NaN stays NaN."""
+    seen = np.isfinite(values)
+    result = np.full(counts.shape, np.nan)
+    if seen.any():
+        names, code = np.unique(values[seen], return_inverse=True)
+        order = np.argsort(code, kind="stable")
+        starts = np.searchsorted(code[order], np.arange(len(names)))
+        alike = np.add.reduceat(counts[:, seen][:, order], starts, axis=1)
+        middle = np.cumsum(alike, axis=1) - alike / 2.0
+        total = alike.sum(axis=1, keepdims=True)
+        # Where none of those known is drawn, nothing is known.
+        result[:, seen] = (100.0 * middle / np.where(total > 0, total, np.nan))[:, code]
+    return result
+
+
+def skills(values: Mapping[str, Sequence[FloatArray]], ranked: pl.DataFrame, codes: NDArray[np.int64]) -> list[Skill]:
+    """Skill by medium and over all, with intervals.
+
+    Args:
+        values: by model, of each medium in the order of its name, skill by resample (1 + n_boot,), the estimate first.
+        ranked: the rows, with their medium.
+        codes: (rows,), their clusters.
+
+    """
+    names = ranked["medium"].unique().sort().to_list()
+    sizes = [np.bincount(codes[(ranked["medium"] == name).to_numpy()], minlength=codes.max() + 1) for name in names]
+    # Over all, a cluster counts by its part of every medium: media count alike, and most of a small one may be of few.
+    equally = np.sum([size / size.sum() for size in sizes], axis=0)
+    found = []
+    for model, by_medium in values.items():
+        for name, size, own in zip(names, sizes, by_medium, strict=True):
+            found.append(_skill(model, name, own, int(size.sum()), size))
+        found.append(_skill(model, POOLED, np.nanmean(by_medium, axis=0), len(codes), equally))
+    return found
+
+
+def _skill(model: str, medium: str, values: FloatArray, n: int, size: ArrayLike) -> Skill:
     """The estimate stands first among the resamples; no interval from under five clusters."""
-    tail = (1.0 - LEVEL) / 2.0
-    lo, hi = np.quantile(values[1:], [tail, 1.0 - tail]) if clusters >= MIN_CLUSTERS else (np.nan, np.nan)
-    return Skill(model, medium, float(values[0]), float(lo), float(hi), n, clusters)
+    clusters = int(np.count_nonzero(size))
+    lo, hi = expanded_percentiles(values[1:], LEVEL, size) if clusters >= MIN_CLUSTERS else (None, None)
+    ends = (np.nan, np.nan) if lo is None or hi is None else (lo, hi)
+    return Skill(model, medium, float(values[0]), *ends, n, clusters)

@@ -28,7 +28,7 @@ from longwave.models.ranks import (
     tau,
 )
 from longwave.models.top_ranks import counted, top_rows, wilson
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 IntArray = NDArray[np.int64]
@@ -279,16 +279,21 @@ def _limits(place: Limits, region: Limits) -> tuple[dict[str, float | None], str
 
 
 def _percentiles(resampled: FloatArray | None, level: float, codes: IntArray) -> Limits:
+    """`expanded_percentiles` of clusters that count by their adopters; None where there are no resamples."""
+    return (None, None) if resampled is None else expanded_percentiles(resampled, level, np.bincount(codes))
+
+
+def expanded_percentiles(resampled: FloatArray, level: float, size: ArrayLike) -> Limits:
     """Central percentiles, further out for few clusters; None where more than one resample in twenty has no value.
 
     Resamples of G clusters vary by (G − 1)/G too little, and the normal's tails are too short: the percentiles are those that
     √(G/(G − 1)) times the quantile of t(G − 1) reaches (the expanded percentile interval: Hesterberg 2015, section 5.3), G the
-    effective number of clusters, (Σ n)² / Σ n² (Carter, Schnepel & Steigerwald 2017).
+    effective number of clusters, (Σ n)² / Σ n² of their sizes n (Carter, Schnepel & Steigerwald 2017).
     """
-    if resampled is None or np.isnan(resampled).mean() > 0.05:
+    if np.isnan(resampled).mean() > 0.05:
         return None, None
-    size = np.bincount(codes).astype(np.float64)
-    effective = max(float(size.sum() ** 2 / (size**2).sum()), 2.0)
+    sizes = np.asarray(size, dtype=np.float64)
+    effective = max(float(sizes.sum() ** 2 / (sizes**2).sum()), 2.0)
     reach = np.sqrt(effective / (effective - 1.0)) * stats.t.ppf((1.0 + level) / 2.0, effective - 1.0)
     tail = float(stats.norm.sf(reach))
     low, high = np.quantile(resampled[~np.isnan(resampled)], [tail, 1.0 - tail])

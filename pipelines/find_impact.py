@@ -65,7 +65,7 @@ def impact_rows(panels: Mapping[str, AdopterPanel]) -> Rows:
     frame, years = media_of_places(panels)
     if years.height < 3:
         return rows
-    found = predict_out_of_medium(frame, SIZE, seed=find.SEED)
+    found = predict_out_of_medium(frame, SIZE, n_boot=find.N_BOOT, seed=find.SEED)
     compared = {medium: f"years {k} and {horizon} since first launch" for medium, k, horizon, _ in years.iter_rows()}
     for row in found.skills:
         # From few subregions there is no interval.

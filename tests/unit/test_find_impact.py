@@ -41,6 +41,12 @@ def panel(medium, seed, *, far_along=(), until=45):
     )
 
 
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    """Boosting predicts for every resample: a hundred are enough where no interval is looked at closely."""
+    monkeypatch.setattr(find, "N_BOOT", 99)
+
+
 @pytest.fixture(scope="module")
 def panels():
     far = {"newspapers": tuple(range(30))}

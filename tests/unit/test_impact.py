@@ -31,7 +31,7 @@ def media(by_authority=0.8, by_size=0.0, n=90, count=4, seed=1):
 
 
 def predicted(frame, **stated):
-    return predict_out_of_medium(frame, SIZE, **{"n_boot": 300, "n_permutations": 3, "seed": 5} | stated)
+    return predict_out_of_medium(frame, SIZE, **{"n_boot": 60, "n_permutations": 3, "seed": 5} | stated)
 
 
 def skill(found, model, medium=POOLED):
