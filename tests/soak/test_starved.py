@@ -87,7 +87,8 @@ class ReadOnly:
         """Once is enough."""
 
     def end(self):
-        subprocess.run(["chattr", "-i", *self.bound], check=True, capture_output=True)
+        if self.bound:  # none, where the run had ended before
+            subprocess.run(["chattr", "-i", *self.bound], check=True, capture_output=True)
 
 
 class NoHandles:
