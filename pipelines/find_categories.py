@@ -56,7 +56,8 @@ def _add_going_on(rows: Rows, adopted: np.ndarray[tuple[int], np.dtype[np.float6
         share = float(by_year[until - 1 - years.min()] / by_year.max())
         said = f"openings of {until - 1} as a share of the fullest year's"
         rows.finding(CATEGORIES, "going_on", ALL, estimate=share, n=len(adopted), unit="share", note=said)
-        rows.finding(CATEGORIES, "last_full_year", ALL, estimate=float(until - 1), n=len(adopted), unit="year")
+        full = {"unit": "year", "note": "the last year that the figures hold in full"}
+        rows.finding(CATEGORIES, "last_full_year", ALL, estimate=float(until - 1), n=len(adopted), **full)
 
 
 def _add(rows: Rows, found: Categories, cohort: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
