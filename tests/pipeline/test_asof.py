@@ -32,7 +32,13 @@ def test_it_publishes_beside_the_site_and_leaves_that_alone(asof_home, full_home
     gone = {name for name in now - files if not name.split("/")[-1].startswith(("backtest-", "held-aside-"))}
     # And sources that had not spoken have no values, nor media that had few series a file of their own.
     gone = {name for name in gone if not name.startswith(("data/latest/", "compare/", "hindsight/", "vintages/"))}
-    on_standing = ("attention-and-standing", "followers-and-standing", "premium-", "presence-correlations", "adopter-categories")
+    on_standing = (
+        "attention-and-standing",
+        "followers-and-standing",
+        "premium-",
+        "presence-correlations",
+        "adopter-categories",
+    )
     later = (*on_standing, "platforms-adults")
     assert {name for name in gone if not name.split("/")[-1].startswith(later)} == set()
     assert {name.split("/")[0] for name in now - files} <= {"compare", "data", "hindsight", "pictures", "vintages"}
