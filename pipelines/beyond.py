@@ -1,7 +1,7 @@
 """What a thousand million accounts or a hundred million fits would cost, reckoned from what was measured on one machine.
 
 Belongs here: measured figures of scale -> the words of the methods page. Does not: measuring them (`tests/benchmarks`, which
-write the records `scale-panels` and `scale-engines`), and the work itself (`persisting`, `spread`).
+write the records `scale-panels`, `scale-spread` and `scale-engines`), and the work itself (`persisting`, `spread`).
 
 Everything is in proportion to the processor time measured, which other users of the machine change little; ranks take
 n log n. Time by the clock is processor time over processors, which nothing measured here shows beyond two.
@@ -28,7 +28,8 @@ def beyond_one_machine() -> list[str]:
     held = {record.name: record.about for record in records("scale-")}
     if not {"scale-panels", "scale-engines"} <= held.keys():
         return []
-    return [*of_panels(held["scale-panels"]), *of_fits(held["scale-engines"]), _CHANGES]
+    spread = [of_spread(held["scale-spread"])] if "scale-spread" in held else []
+    return [*of_panels(held["scale-panels"]), *spread, *of_fits(held["scale-engines"]), _CHANGES]
 
 
 def _span(hours: float) -> str:
@@ -66,6 +67,30 @@ def of_panels(measured: Mapping[str, Any]) -> list[str]:
         "it was on each: blocks of ranks are of a fixed size."
     )
     return [took, would]
+
+
+def of_spread(measured: Mapping[str, Any]) -> str:
+    """What Dask workers gain for ranks on one machine.
+
+    Args:
+        measured: ``adopter_years``, ``parts``; ``this_seconds``, ``one_seconds``, ``two_seconds`` by the clock, of this process
+            alone and with so many workers; ``peak_gigabytes``, ``peak_gigabytes_of_a_worker``, ``load``, ``commit``.
+
+    """
+    alone, two = measured["this_seconds"], measured["two_seconds"]
+    gain = (
+        "So on one machine workers gain nothing for ranks: what takes long is sorted by DuckDB, on every processor already. They "
+        "are for blocks that are more than one machine can hold."
+        if two >= alone
+        else f"Two workers are {alone / two:.1f} times as fast as none."
+    )
+    return (
+        f"From {measured['parts']} files of Parquet, {integer(measured['adopter_years'])} adopter-years took {alone:.0f} seconds "
+        f"by the clock in one process, {measured['one_seconds']:.0f} with one Dask worker beside it and {two:.0f} with two, with "
+        f"the same answer to the last bit; the process held {measured['peak_gigabytes']:.1f} GB at most and a worker "
+        f"{measured['peak_gigabytes_of_a_worker']:.1f} (load of the machine {measured['load']:.1f}, code "
+        f"{measured['commit'][:12]}). {gain}"
+    )
 
 
 def of_fits(measured: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ import polars as pl
 from longwave.pipelines.intake import MOST_BYTES, NoSuchFile, refused, said
 from longwave.pipelines.own_panel import OwnPanel, read_own_panel
 from longwave.pipelines.persisting import of_large, two_years
-from longwave.warehouse.large_panels import PARQUET, Counted, LargePanel
+from longwave.warehouse.large_panels import PARQUET, Counted, LargePanel, parts
 
 SAMPLE: Final = 4_500
 _NO_ADOPTERS: Final = "give the attention of adopters from their adoption on"
@@ -38,15 +38,15 @@ class LargeFile:
 
 
 def is_large(path: Path) -> bool:
-    """Whether a file is read out of core: Parquet, and text that is too large to be read as a whole."""
-    return path.is_file() and (path.suffix.lower() in PARQUET or path.stat().st_size > MOST_BYTES)
+    """Whether a panel is read out of core: Parquet, in one file or a folder of them, and text too large to be read as a whole."""
+    return path.is_dir() or (path.is_file() and (path.suffix.lower() in PARQUET or path.stat().st_size > MOST_BYTES))
 
 
 def read_large_panel(path: Path, spill: Path) -> LargeFile:
     """Read a panel out of core.
 
     Args:
-        path: the file.
+        path: the file, or a folder of Parquet files.
         spill: a folder for what does not fit in memory.
 
     Raises:
@@ -56,8 +56,14 @@ def read_large_panel(path: Path, spill: Path) -> LargeFile:
 
     """
     name = said(path.name)[1:-1]
+    files = parts(path) if path.is_dir() else [path]
+    if not files:
+        raise refused(
+            name, "files", "a folder of Parquet files", "none in it", "name a file, or a folder that has some"
+        )
     try:
-        path.open("rb").close()
+        for file in files:
+            file.open("rb").close()
     except OSError as error:
         raise NoSuchFile(f"{name} cannot be read: {error.strerror or error}") from None
     with LargePanel(spill) as panel:

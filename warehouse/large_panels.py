@@ -366,12 +366,29 @@ def _group(of: str) -> str:
 
 
 def _source(path: Path) -> str:
+    if path.is_dir():
+        return f"read_parquet([{', '.join(_listed(part) for part in parts(path))}])"
     named = _quoted(path, pattern=True)
     if path.suffix.lower() in PARQUET:
         return f"read_parquet('{named}')"
     absent = ", ".join(f"'{word}'" for word in _NO_VALUE)
     form = f"delim = '{_separator(path)}', quote = '\"', escape = '\"', header = true, all_varchar = true, nullstr = [{absent}]"
     return f"read_csv('{named}', {form})"
+
+
+def parts(folder: Path) -> list[Path]:
+    """The Parquet files of a folder and of those in it (`year=2020/…` is a column), without those that engines hide."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PARQUET
+        and path.is_file()
+        and not any(name.startswith((".", "_")) for name in path.relative_to(folder).parts)
+    )
+
+
+def _listed(path: Path) -> str:
+    return f"'{_quoted(path, pattern=True)}'"
 
 
 def _separator(path: Path) -> str:

@@ -4,8 +4,13 @@ Each work is a process of its own, so that its peak of memory is its own, and ma
 (RLIMIT_DATA). The plain ways read the file, join two years and rank; τ-b is scipy's, which sorts and merges. They get half the
 adopters again and again until they survive; the ratio is to ours at that size, and all three must agree. Ours gives intervals
 beside, the others none. Prints a table and writes `var/bench-large-panels.json`. Processor time tells something on a machine
-that others use too. LONGWAVE_BENCH_ADOPTERS: other than 21,200,000 adopters, to try it out;
-LONGWAVE_BENCH_RECORD: the folder of the record `scale-panels`, which the methods page quotes.
+that others use too.
+
+The same from Parquet in parts, by this process alone and with one Dask worker and two beside it, of four gigabytes each, must
+answer the same to the last bit; writes `var/bench-large-panels-dask.json`. By the clock: for an idle machine.
+
+LONGWAVE_BENCH_ADOPTERS: other than 21,200,000 adopters, to try it out; LONGWAVE_BENCH_RECORD: the folder of the records
+`scale-panels` and `scale-spread`, which the methods page quotes.
 """
 
 import json
@@ -69,6 +74,14 @@ with LargePanel(Path(sys.argv[2])) as panel:
     panel.take_years(early={EARLY}, late={LATE})
     rows = of_large(panel)
 tell(started, {{f"{{row['measure']}} {{row['bound']}}": row["estimate"] for row in rows.iter_rows(named=True)}})
+"""
+
+# Blocks of ranks go to workers, where the settings say so; their peaks are told when they have ended.
+SPREAD = """
+from longwave.pipelines import spread
+for key in list(spread._clients):
+    spread._close(key)
+print(json.dumps({"peak_of_children": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024}))
 """
 
 # From the levels at both years and the ends: the same for both libraries. Memory is let go as a careful user would.
@@ -172,6 +185,59 @@ def worked(script, path, folder):
         assert done.returncode < 0 or found.get("peak", 0) > MOST / 3, (found, done.stderr[-2000:])
         return None
     return found
+
+
+def in_parts(rows, folder):
+    """The panel's rows in eight files of Parquet, by adopter."""
+    folder.mkdir()
+    with duckdb.connect(config={"memory_limit": "1500MB", "preserve_insertion_order": False}) as con:
+        con.execute("SET enable_progress_bar = false")
+        for part in range(8):
+            chosen = f"SELECT * FROM '{rows}' WHERE hash(adopter) % 8 = {part}"
+            con.execute(f"COPY ({chosen}) TO '{folder}/part-{part}.parquet' (FORMAT parquet, COMPRESSION zstd)")
+    return folder
+
+
+def test_a_hundred_million_adopter_years_in_parts_on_dask_workers(panel, tmp_path, commit):
+    parts = in_parts(panel(ADOPTERS), tmp_path / "parts")
+    ways = {
+        "this process alone": {"LONGWAVE_ENGINE": "serial"},
+        "one Dask worker": {"LONGWAVE_ENGINE": "dask", "LONGWAVE_DASK_WORKERS": "1"},
+        "two Dask workers": {"LONGWAVE_ENGINE": "dask", "LONGWAVE_DASK_WORKERS": "2"},
+    }
+    table, answers = {}, {}
+    for name, settings in ways.items():
+        command = [sys.executable, "-c", HEAD + OURS + SPREAD, str(parts), str(tmp_path / "spill")]
+        threads = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "2"}
+        done = subprocess.run(command, env=os.environ | threads | settings, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        found, children = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+        answers[name] = found["estimates"]
+        peaks = {"peak_gigabytes": found["peak"], "peak_gigabytes_of_a_worker": children["peak_of_children"]}
+        table[name] = {"seconds": round(found["seconds"], 1), "processor_here": round(found["processor"], 1)}
+        table[name] |= {key: round(value / GIGABYTE, 2) for key, value in peaks.items()}
+        print(name, table[name], flush=True)
+        assert max(peaks.values()) < MOST
+    rows = duckdb.sql(f"SELECT count(*) FROM '{parts}/*.parquet'").fetchall()[0][0]
+    about = {
+        "adopters": ADOPTERS,
+        "adopter_years": rows,
+        "parts": 8,
+        "load": round(os.getloadavg()[0], 1),
+        "commit": commit,
+    }
+    folder = default_home()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench-large-panels-dask.json").write_text(json.dumps(about | {"by": table}, indent=2) + "\n")
+    if recorded := os.environ.get("LONGWAVE_BENCH_RECORD"):
+        flat = {f"{name.split()[0]}_seconds": row["seconds"] for name, row in table.items()}
+        peaks = {"peak_gigabytes": max(row["peak_gigabytes"] for row in table.values())}
+        peaks["peak_gigabytes_of_a_worker"] = table["two Dask workers"]["peak_gigabytes_of_a_worker"]
+        about |= flat | peaks | {"at": time.strftime("%Y-%m-%d")}
+        write_record(Record("scale-spread", about, {}), Path(recorded))
+    first = answers["this process alone"]
+    assert len(first) > 10
+    assert all(each == first for each in answers.values())
 
 
 def shown(found):

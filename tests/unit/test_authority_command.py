@@ -305,6 +305,37 @@ def test_parquet_is_read_out_of_core_and_modelled_by_a_sample(inside, tmp_path, 
     assert list((tmp_path / "home").iterdir()) == []
 
 
+def test_a_folder_of_parquet_is_one_panel(inside, tmp_path, monkeypatch):
+    """In parts by year, which is then in no file, beside what an engine left there half-made."""
+    monkeypatch.setattr("longwave.pipelines.large_panel.SAMPLE", 150)
+    rows = pl.read_csv(simulated(300).encode(), infer_schema_length=None)
+    rows.write_parquet(tmp_path / "p.parquet")
+    for (year,), part in rows.group_by("year"):
+        folder = tmp_path / "parts" / f"year={year}"
+        folder.mkdir(parents=True)
+        part.drop("year").write_parquet(folder / "part-0.parquet")
+    (tmp_path / "parts" / "_temporary").mkdir()
+    (tmp_path / "parts" / "_temporary" / "part-0.parquet").write_text("not yet")
+    found = []
+    for name in ("p.parquet", "parts"):
+        out = tmp_path / f"{name}.json"
+        result = inside(["authority", str(tmp_path / name), "--json", str(out)], tmp_path / "home")
+        assert (result.returncode, result.stderr) == (0, "")
+        found.append(json.loads(out.read_text(encoding="utf-8")))
+    assert found[1]["input"]["adopters"] == 300
+    assert found[0]["persistence"] == found[1]["persistence"]
+
+
+def test_a_folder_without_parquet_is_refused(inside, tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "readme.txt").write_text("none here")
+    result = inside(["authority", str(tmp_path / "parts")], tmp_path / "home")
+    assert result.returncode == 1
+    assert "parts" in result.stderr
+    assert "a folder of Parquet files" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 # --- the panel
 
 

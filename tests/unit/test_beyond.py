@@ -45,6 +45,27 @@ def test_fits_grow_with_their_number():
     assert "25 GB of answers" in would
 
 
+SPREAD = {
+    "adopter_years": 100_000_000,
+    "parts": 8,
+    "this_seconds": 60.0,
+    "one_seconds": 75.0,
+    "two_seconds": 70.0,
+    "peak_gigabytes": 1.7,
+    "peak_gigabytes_of_a_worker": 0.4,
+    "load": 0.2,
+    "commit": "0011223344556677",
+}
+
+
+def test_what_workers_gain_for_ranks_is_said_as_measured():
+    said = beyond.of_spread(SPREAD)
+    assert "took 60 seconds by the clock in one process, 75 with one Dask worker beside it and 70 with two" in said
+    assert "held 1.7 GB at most and a worker 0.4 (load of the machine 0.2, code 001122334455)" in said
+    assert "workers gain nothing for ranks" in said
+    assert beyond.of_spread(SPREAD | {"two_seconds": 40.0}).endswith("Two workers are 1.5 times as fast as none.")
+
+
 @pytest.mark.parametrize("held", [[], ["scale-panels"]], ids=["nothing", "one of two"])
 def test_what_was_not_measured_is_not_reckoned(monkeypatch, held):
     given = {"scale-panels": PANELS, "scale-engines": ENGINES}
@@ -52,3 +73,5 @@ def test_what_was_not_measured_is_not_reckoned(monkeypatch, held):
     assert beyond.beyond_one_machine() == []
     monkeypatch.setattr(beyond, "records", lambda _: [Record(name, about, {}) for name, about in given.items()])
     assert len(beyond.beyond_one_machine()) == 5
+    given["scale-spread"] = SPREAD
+    assert beyond.beyond_one_machine()[2] == beyond.of_spread(SPREAD)
