@@ -6,8 +6,9 @@ adopters again and again until they survive; the ratio is to ours at that size, 
 beside, the others none. Prints a table and writes `var/bench-large-panels.json`. Processor time tells something on a machine
 that others use too.
 
-The same from Parquet in parts, by this process alone and with one Dask worker and two beside it, must answer the same to
-the last bit, and none of them hold more than four gigabytes; writes `var/bench-large-panels-dask.json`. By the clock: for an idle machine.
+The same from Parquet in parts, by this process alone and with one Dask worker and two beside it, must answer the same to the
+last bit, and none of them hold more than four gigabytes; writes `var/bench-large-panels-dask.json`. By the clock: for an idle
+machine.
 
 LONGWAVE_BENCH_ADOPTERS: other than 21,200,000 adopters, to try it out; LONGWAVE_BENCH_RECORD: the folder of the records
 `scale-panels` and `scale-spread`, which the methods page quotes.
