@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import closing, suppress
 from datetime import datetime
@@ -160,16 +161,16 @@ def write_part(path, part, result):
     path.write_text(json.dumps(dict(sorted((parts | {part: result}).items())), indent=2) + "\n")
 
 
-class Tally:
+class Tally(ABC):
     """What was met in one part of a soak and what came of it, in its file of results after every time."""
 
     def __init__(self, part, path, seed, commit):
         self.part, self.path, self.commit, self.seed, self.began = part, path, commit, seed, time.monotonic()
         self.steps = Counter()
 
+    @abstractmethod
     def counted(self):
         """What this soak counts beside the steps that were under way."""
-        raise NotImplementedError
 
     def write(self):
         result = {

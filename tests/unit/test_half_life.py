@@ -1,5 +1,6 @@
 """Half-life of persistence: curves of known decay, panels of known decay, every gate, and what findings and pages say of it."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -192,3 +193,25 @@ def _panel(frame, ended):
         pl.col("code").alias("adopter"), (pl.col("k") + 0.5).alias("at"), pl.col("value").alias("attention")
     )
     return AdopterPanel("m", "attention", 9.0, adopters, attention, pl.DataFrame(schema=COVARIATES))
+
+
+def test_the_methods_say_of_half_lives_what_the_study_found(root):
+    study = json.loads((root / "tests/study/results/half_life.json").read_text(encoding="utf-8"))
+    worlds = study["worlds"]
+    threes = [row for name, row in worlds.items() if name.startswith("half-life 3,")]
+    assert len(threes) == 3
+
+    def span(name, form, times=100):
+        ends = [format(times * pick(row[name] for row in threes), form) for pick in (min, max)]
+        return " to ".join(dict.fromkeys(ends))
+
+    read = worlds["an autoregression read with error"]
+    told = (
+        f"Of {study['replicates']:,} simulated panels of 100 adopters with eight yearly horizons and a half-life of 3 years, "
+        f"{span('told', '.0f')} % tell one, in the middle {span('middle_where_told', '.1f', 1)} years; the interval holds in "
+        f"{span('coverage_where_told', '.0f')} % of those, in {span('coverage', '.0f')} % of all. Of levels that follow their "
+        f"own past and are read with error, {100 * read['told']:.0f} % tell one, and the interval holds in "
+        f"{100 * read['coverage_where_told']:.0f} % of those. Of ranks that do not decay "
+        f"{100 * worlds['no decay']['told']:.0f} % tell one"
+    )
+    assert told in " ".join(model.__doc__.split())
