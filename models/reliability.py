@@ -1,17 +1,16 @@
-"""How far ranks can be trusted: what errors of measurement alone would do to them, and what remains without.
+"""How far ranks can be trusted: what errors of measurement take from rank correlations, and what remains without.
 
-Belongs here: arithmetic on levels and on how figures were revised between vintages. Does not: which figures are of one medium
-(the warehouse), persistence itself (`persistence`).
+Belongs here: arithmetic on levels and on how figures were revised between vintages. Does not: what errors alone would do to ranks
+(`noise`), which figures are of one medium (the warehouse), persistence itself (`persistence`).
 
 A figure errs as later vintages mend it: σ is the root mean square of what changed from the oldest vintage that gives one to the
 newest, on the logit scale of shares. What no vintage has mended is not in it; the newest, which is read, may err as much or less.
 
 Reliability is the part of the variance between n adopters that is no error (Spearman 1904), r = 1 − (n − 3)/(n − 1) σ²/s²: with
 that factor it errs to neither side where levels and errors are normal (Efron & Morris 1973). A rank correlation without error: τ
-to ρ = sin(πτ/2) (Greiner 1909), over √(r r'), and back (corrected for attenuation: Spearman 1904). The null in which nothing but
-error moves ranks: an adopter's true level given what was read is normal about its mean drawn in by r, with variance r(1 − r) s²;
-both readings are that level with their own errors. What is not known of σ is part of the limits of both: σ² was read off
-revisions, and varies as a χ² of as many as these are worth, fewer where few revisions make up most of it.
+to ρ = sin(πτ/2) (Greiner 1909), over √(r r'), and back (corrected for attenuation: Spearman 1904). What is not
+known of σ is part of the limits: σ² was read off revisions, and varies as a χ² of as many as these are worth, fewer where few
+revisions make up most of it.
 
 In 2,000 simulated panels of each of 72 kinds, whose errors were normal, limits of the corrected τ-b held the true one in 94.7
 to 98.3 %; where errors alone moved ranks, τ-b lay within its null in 93.0 to 96.8 % of panels of 36 kinds, and the share of the
@@ -22,11 +21,10 @@ half of the variance. Where only one figure in four errs, they move ranks less t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from longwave.models.ranks import FloatArray, retention, top_membership, weighted_tau_b
+from longwave.models.ranks import FloatArray, top_membership
 from numpy.typing import ArrayLike
 from scipy import stats
 
@@ -38,14 +36,6 @@ LEAST_LEVELS: Final = 4
 DEPTH: Final = 0.9
 
 
-@dataclass(frozen=True)
-class Null:
-    """What errors alone make of ranks: mean and central range of τ-b and of the share of the top that stays."""
-
-    tau: tuple[float, float, float]
-    retention: tuple[float, float, float]
-
-
 def logit(shares: ArrayLike) -> FloatArray:
     """Log odds of shares in percent, those at the ends kept half a tenth of a point away from them."""
     part = np.clip(np.asarray(shares, dtype=np.float64), 100.0 - MOST, MOST) / 100.0
@@ -53,9 +43,14 @@ def logit(shares: ArrayLike) -> FloatArray:
     return odds
 
 
+def mended(earlier: ArrayLike, later: ArrayLike) -> FloatArray:
+    """By how much shares in percent (m,) were revised, in log odds."""
+    return logit(later) - logit(earlier)
+
+
 def revision_sd(earlier: ArrayLike, later: ArrayLike) -> float:
     """Root mean square of revisions (m,) of shares in percent, in log odds; NaN under thirty figures."""
-    moved = logit(later) - logit(earlier)
+    moved = mended(earlier, later)
     return float(np.sqrt((moved**2).mean())) if len(moved) >= LEAST_REVISIONS else float("nan")
 
 
@@ -65,7 +60,7 @@ def revisions_worth(earlier: ArrayLike, later: ArrayLike) -> float:
     2 m / (κ − 1), with κ = m Σ d⁴ / (Σ d²)², 3 of normal ones (the degrees of freedom that give Σ d² its own variance:
     Satterthwaite 1946).
     """
-    squares = (logit(later) - logit(earlier)) ** 2
+    squares = mended(earlier, later) ** 2
     count, total = float(len(squares)), float(squares.sum())
     if total == 0.0:
         return count
@@ -136,55 +131,6 @@ def corrected_limits(
         under.append(middle - min(*ends, middle))
         over.append(max(*ends, middle) - middle)
     return _tau(middle - float(np.hypot.reduce(under))), _tau(middle + float(np.hypot.reduce(over)))
-
-
-def noise_alone(
-    shares: ArrayLike,
-    first: float,
-    second: float,
-    *,
-    top_n: int,
-    draws: int,
-    seed: int,
-    worth: tuple[float, float] = (np.inf, np.inf),
-) -> Null:
-    """What is left of ranks when nothing but errors moves them.
-
-    Args:
-        shares: (n,), in percent, at the early year.
-        first: reliability of these, over 0.
-        second: reliability at the late year, over 0.
-        top_n: for the share of the top that stays.
-        draws: of true levels and errors.
-        seed: of the draws.
-        worth: of each reliability, how many revisions tell it (`revisions_worth`); infinite where σ is known.
-
-    """
-    read = logit(shares)
-    late = _late(read, (first, second), worth, draws, np.random.default_rng(seed))
-    taus = np.array([float(weighted_tau_b(read, each)[0]) for each in late])
-    stays = np.array([retention(read, each, top_n) for each in late])
-    return Null(_range(taus), _range(stays))
-
-
-def _late(
-    read: FloatArray, parts: tuple[float, float], worth: tuple[float, float], draws: int, rng: np.random.Generator
-) -> FloatArray:
-    """Late readings (draws, n) of adopters whose true levels have not moved, in a unit in which they vary by 1."""
-    errors = [
-        np.minimum((1.0 - part) * (count / rng.chisquare(count, (draws, 1)) if np.isfinite(count) else 1.0), 1.0)
-        for part, count in zip(parts, worth, strict=True)
-    ]
-    level: FloatArray = (read - read.mean()) / read.std(ddof=1)
-    for error in errors:
-        # First the true level given what was read, then the late reading of it: drawn in alike, by either's own part.
-        level = np.sqrt(1.0 - error) * level + np.sqrt(error) * rng.standard_normal((draws, len(read)))
-    return level
-
-
-def _range(values: FloatArray) -> tuple[float, float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
 
 
 def overlap(early: ArrayLike, late: ArrayLike, depth: float = DEPTH) -> float:

@@ -1,6 +1,7 @@
 """How far ranks of places can be trusted: rows of findings beside those of persistence.
 
-What is computed is said in `longwave.models.reliability`; here which numbers are kept, under which names, and why not others.
+What is computed is said in `longwave.models.reliability` and `longwave.models.noise`; here which numbers are kept, under which
+names, and why not others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from longwave.models import noise
 from longwave.models import reliability as model
+from longwave.models.ranks import FloatArray
 
 TOP: Final = 10
 DRAWS: Final = 400
@@ -18,7 +21,7 @@ OBSERVED: Final = "observed"
 ONE_VINTAGE: Final = "figures of one vintage alone: how far they err is not known"
 NO_INTERVAL: Final = "descriptive, without an interval: retention and rank correlation have theirs"
 CORRECTED: Final = "limits from those of τ-b and from what revisions leave open of both reliabilities"
-DRAWN: Final = f"mean and central 95 % of {DRAWS} draws"
+DRAWN: Final = f"mean and central 95 % of {DRAWS} draws of errors from revisions of these years"
 _UNITS: Final = {
     "reliability_early": "share of variance",
     "reliability_late": "share of variance",
@@ -47,7 +50,7 @@ def reliability(
     """
     rows = [_overlap(pairs)]
     both = pairs.drop_nulls(["y_k", "y_H"])
-    sds, worth = zip(*(_errors(revised, year) for year in years), strict=True)
+    sds, worth, mended = zip(*(_errors(revised, year) for year in years), strict=True)
     early, late = (both[name].to_numpy().astype(np.float64) for name in ("y_k", "y_H"))
     n = both.height
     known = np.isfinite(sds).all() and n >= 2 * TOP
@@ -55,7 +58,8 @@ def reliability(
     if min(first, second) <= 0.0 or tau["estimate"] is None:
         note = ONE_VINTAGE if revised is None or not known else "errors are as large as the differences between places"
         return rows + [_row(name, n, note=note) for name in _OF_ERRORS]
-    null = model.noise_alone(early, first, second, top_n=TOP, draws=DRAWS, seed=seed, worth=worth)
+    read = model.logit(early), model.logit(late)
+    null = noise.noise_alone(read, mended, top_n=TOP, draws=DRAWS, seed=seed)
     without = {"estimate": model.corrected(tau["estimate"], first, second)}
     if tau["lo"] is not None:
         ends = (tau["estimate"], tau["lo"], tau["hi"])
@@ -82,13 +86,13 @@ def _overlap(pairs: pl.DataFrame) -> Row:
     return _row("overlap", n, estimate=model.overlap(early, late), note=NO_INTERVAL)
 
 
-def _errors(revised: pl.DataFrame | None, year: int) -> tuple[float, float]:
-    """How far figures of a year err, and how many revisions that is told by."""
+def _errors(revised: pl.DataFrame | None, year: int) -> tuple[float, float, FloatArray]:
+    """How far figures of a year err, how many revisions that is told by, and these in log odds."""
     if revised is None:
-        return float("nan"), 0.0
+        return float("nan"), 0.0, np.empty(0)
     own = revised.filter(pl.col("year") == year)
     vintages = own["value_earlier"].to_numpy(), own["value_later"].to_numpy()
-    return model.revision_sd(*vintages), model.revisions_worth(*vintages)
+    return model.revision_sd(*vintages), model.revisions_worth(*vintages), model.mended(*vintages)
 
 
 def _row(measure: str, n: int, **values: Any) -> Row:

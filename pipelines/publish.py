@@ -32,6 +32,7 @@ from longwave.models import (
     identification,
     impact,
     mean_ratio,
+    noise,
     panels,
     persistence,
     premium,
@@ -171,6 +172,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         top_ranks,
         reliability,
         reliability.overlap,
+        noise,
         half_life,
     ),
     "How much histories get rewritten": (

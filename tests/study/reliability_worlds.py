@@ -1,12 +1,14 @@
 """Panels whose errors of measurement are known: what reliability and τ-b without errors are judged on.
 
 True log odds at two years are normal with variance 1, correlated so that their τ is as stated; what is read of them errs by σ,
-so that r = 1 / (1 + σ²). σ is known, or read off m revisions that are as large as the errors. Where one figure in four errs, all
-of σ² is in these, four times as large: revisions then are worth a fifth of their number. Fixed before anything was measured.
+so that r = 1 / (1 + σ²). σ is known, or read off m revisions that are as large as the errors; what errors alone would do is drawn
+from these. Where one figure in four errs, all of σ² is in these, four times as large: revisions then are worth a fifth of their
+number. Fixed before anything was measured.
 """
 
 import numba
 import numpy as np
+from longwave.models import noise
 from longwave.models import reliability as model
 from longwave.models.persistence import _draw, percentiles
 from longwave.models.ranks import signs, top_membership
@@ -39,12 +41,12 @@ def read_twice(n, tau, r, rng, kind="normal"):
 
 
 def known_errors(r, m, rng, kind="normal"):
-    """σ and how many revisions it is told by, as the model reads both off m revisions; or as it is."""
+    """σ, how many revisions it is told by and these, as the model reads them off m revisions; or σ as it is."""
     if m is KNOWN:
-        return float(np.sqrt((1.0 - r) / r)), np.inf
+        return float(np.sqrt((1.0 - r) / r)), np.inf, None
     later = rng.standard_normal(m)
     figures = share(later + errors(m, r, rng, kind)), share(later)
-    return model.revision_sd(*figures), model.revisions_worth(*figures)
+    return model.revision_sd(*figures), model.revisions_worth(*figures), model.mended(*figures)
 
 
 @numba.njit(cache=False)
@@ -87,9 +89,9 @@ def tau_limits(x, y, number):
     return float(agree.sum() / (n * (n - 1))), *percentiles(resampled, 0.95, np.arange(n))
 
 
-def null(x, first, second, worth, draws, rng):
-    """Central 95 % of τ-b and of retention where errors alone move ranks: the arithmetic of `reliability.noise_alone`."""
-    late = model._late(x, (first, second), worth, draws, rng)
+def null(x, y, mended, draws, rng):
+    """Central 95 % of τ-b and of retention where errors alone move ranks: the arithmetic of `noise.noise_alone`."""
+    late = noise.read_again(x, float(y.var(ddof=1)), mended, draws, rng)
     return [np.quantile(values, [0.025, 0.975]) for values in (taus(x, late), stays(x, late))]
 
 
@@ -99,7 +101,7 @@ def of_panel(n, tau, r, revisions, number, rng, kind="normal"):
     read = tau_limits(x, y, number)
     rows = []
     for m in revisions:
-        (sd, worth), (late_sd, late_worth) = (known_errors(r, m, rng, kind) for _ in range(2))
+        (sd, worth, _), (late_sd, late_worth, _) = (known_errors(r, m, rng, kind) for _ in range(2))
         first, second = model.reliability(share(x), sd), model.reliability(share(y), late_sd)
         apart = model.told_apart(share(x), sd)
         if min(first, second) <= 0.0:
@@ -116,12 +118,11 @@ def of_noise(n, r, revisions, draws, rng, kind="normal"):
     seen = [float(taus(x, y[None])[0]), float(stays(x, y[None])[0])]
     rows = []
     for m in revisions:
-        (sd, worth), (late_sd, late_worth) = (known_errors(r, m, rng, kind) for _ in range(2))
-        first, second = model.reliability(share(x), sd), model.reliability(share(y), late_sd)
-        if min(first, second) <= 0.0:
+        (sd, _, early), (late_sd, _, late) = (known_errors(r, m, rng, kind) for _ in range(2))
+        if min(model.reliability(share(x), sd), model.reliability(share(y), late_sd)) <= 0.0:
             rows.append([np.nan] * 6)
             continue
-        ranges = null(x, first, second, (worth, late_worth), draws, rng)
+        ranges = null(x, y, (early, late), draws, rng)
         rows.append(
             [
                 hit

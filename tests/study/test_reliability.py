@@ -1,14 +1,14 @@
 """How far reliability, τ-b without errors and the null of errors alone can be trusted, in panels whose errors are known.
 
 40, 100 and 190 adopters, reliability 0.5, 0.8 and 0.95, true τ 0.3 and 0.7; σ known, and read off 30, 60 and 200 revisions; and
-190 adopters where one figure in four errs, which the model does not take for granted. Asked of errors that are normal, with
-three standard errors of the simulation: reliability and the share told apart without bias to 10 %; limits of the corrected τ-b
-that hold the true τ in 93 % or more; where errors alone move ranks, a τ-b within its null in 93 to 97 % of panels, and a
-retention, which takes eleven values, in 93 % or more. A panel that is spread out by chance has a larger τ-b and a larger
-reliability, so that the correction takes away a part of what the limits of τ-b allow for: where corrected ones hold in more than
-97 % the result names them as cautious. Corrected τ-b is a ratio, and too large on average where much is error: its bias is
-told, and held to 10 % from 100 adopters and reliability 0.8 on. Writes `results/reliability.json`; figures are quoted from that
-file only.
+40 and 190 adopters where one figure in four errs. Asked, with three standard errors of the simulation, of what errors alone would
+do, which is drawn from 30, 60 and 200 revisions, whatever the errors: τ-b within its null in 93 to 97 % of panels, and retention,
+which takes eleven values, in 93 % or more. Of errors that are normal, as reliability has them: reliability and the share told
+apart without bias to 10 %; limits of the corrected τ-b that hold the true τ in 93 % or more. A panel that is spread out by chance
+has a larger τ-b and a larger reliability, so that the correction takes away a part of what the limits of τ-b allow for: where
+corrected ones hold in more than 97 % the result names them as cautious. Corrected τ-b is a ratio, and too large on average where
+much is error: its median is held to within 10 % of the true τ everywhere, its mean from 100 adopters and reliability 0.8 on, and
+told. Writes `results/reliability.json`; figures are quoted from that file only.
 """
 
 import json
@@ -28,7 +28,8 @@ DRAWS = 400
 SEED = 20261126
 REVISIONS = (KNOWN, 30, 60, 200)
 ADOPTERS, RELIABILITIES, TAUS = (40, 100, 190), (0.5, 0.8, 0.95), (0.3, 0.7)
-CELLS = [(n, r, "normal") for n in ADOPTERS for r in RELIABILITIES] + [(190, 0.95, "one in four errs")]
+CELLS = [(n, r, "normal") for n in ADOPTERS for r in RELIABILITIES]
+CELLS += [(n, r, "one in four errs") for n, r in ((190, 0.95), (190, 0.8), (40, 0.8))]
 RESULT = Path(__file__).parent / "results" / "reliability.json"
 THREE = 3 * float(np.sqrt(0.95 * 0.05 / REPLICATES))
 
@@ -49,7 +50,7 @@ def summary(found, r, tau):
         row[name] = {"truth": true, "bias": own.mean() - true, "spread": own.std(ddof=1)}
         row[name]["error"] = row[name]["spread"] / np.sqrt(len(own))
     held = (found[figured, 3] <= tau) & (tau <= found[figured, 4])
-    row["corrected"]["coverage"] = held.mean()
+    row["corrected"] |= {"coverage": held.mean(), "median": np.median(found[figured, 2])}
     return rounded(row)
 
 
@@ -84,8 +85,9 @@ def worlds(replicates, cells=CELLS):
             for at, m in enumerate(REVISIONS):
                 panels[f"{head}, τ = {tau}: {called(m)}"] = summary(found[:, at], r, tau)
         rng = np.random.default_rng([SEED, number, 10])
-        found = np.array([of_noise(n, r, REVISIONS, DRAWS, rng, kind) for _ in range(replicates)])
-        for at, m in enumerate(REVISIONS):
+        told = [m for m in REVISIONS if m is not KNOWN]
+        found = np.array([of_noise(n, r, told, DRAWS, rng, kind) for _ in range(replicates)])
+        for at, m in enumerate(told):
             nulls[f"{head}: {called(m)}"] = of_the_null(found[:, at])
     return panels, nulls
 
@@ -111,6 +113,10 @@ def test_what_is_told_of_errors_is_so(found):
         for of in ("reliability", "told_apart"):
             allowed = 0.1 * row[of]["truth"] + 3 * row[of]["error"]
             assert abs(row[of]["bias"]) < allowed, (name, of, row)
+        truth, spread = row["corrected"]["truth"], row["corrected"]["spread"]
+        # A median of N normal values errs by √(π/2) times as much as their mean.
+        allowed = 0.1 * truth + 3 * spread * np.sqrt(np.pi / 2 / row["panels"])
+        assert abs(row["corrected"]["median"] - truth) < allowed, (name, row)
         if "n = 40" not in name and "r = 0.5" not in name:
             assert abs(row["corrected"]["bias"]) < 0.1 * row["corrected"]["truth"], (name, row)
 
@@ -123,6 +129,5 @@ def test_limits_of_the_corrected_correlation_hold_as_often_as_asked(found):
 
 def test_where_errors_alone_move_ranks_the_null_says_so(found):
     for name, row in found[1].items():
-        if "one in four" not in name:
-            assert 0.93 - THREE <= row["tau"]["within"] <= 0.97 + THREE, (name, row)
-            assert row["retention"]["within"] >= 0.93 - THREE, (name, row)
+        assert 0.93 - THREE <= row["tau"]["within"] <= 0.97 + THREE, (name, row)
+        assert row["retention"]["within"] >= 0.93 - THREE, (name, row)

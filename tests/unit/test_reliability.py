@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from longwave.models import noise
 from longwave.models import reliability as model
 from longwave.models.persistence import persistence
 from longwave.models.ranks import retention, weighted_tau_b
@@ -88,19 +89,50 @@ def test_what_errors_took_from_a_rank_correlation_is_given_back():
     assert model.corrected(0.9, 0.5, 0.5) == 1.0
 
 
+def alone(read, late, first, second, draws=200, seed=1):
+    return noise.noise_alone((read, late), (first, second), top_n=10, draws=draws, seed=seed)
+
+
 def test_where_nothing_but_errors_moves_ranks_the_null_says_what_is_seen():
-    _, _, (x, again, _, _) = world(n=400)
-    r = model.reliability(x, 0.5)
-    null = model.noise_alone(x, r, r, top_n=10, draws=200, seed=1)
-    seen = float(weighted_tau_b(x, again)[0])
-    assert null.tau[1] < seen < null.tau[2]
-    assert null.retention[1] <= null.retention[0] <= null.retention[2] < 1.0
-    assert model.noise_alone(x, 1.0, 1.0, top_n=10, draws=3, seed=1).tau[0] == 1.0
-    assert null == model.noise_alone(x, r, r, top_n=10, draws=200, seed=1)
+    rng = np.random.default_rng(6)
+    level = rng.normal(size=400)
+    for errs in (
+        lambda size: 0.5 * rng.normal(size=size),
+        lambda size: rng.normal(size=size) * (rng.random(size) < 0.25),
+    ):
+        x, y, first, second = level + errs(400), 1.0 + 2.0 * level + errs(400), errs(300), errs(300)
+        null = alone(x, y, first, second)
+        assert null.tau[1] < float(weighted_tau_b(x, y)[0]) < null.tau[2]
+        assert null.retention[1] <= retention(x, y, 10) <= null.retention[2]
+        assert null == alone(x, y, first, second)
     # Where errors are told by few revisions, more may be theirs, or less.
-    few = model.noise_alone(x, r, r, top_n=10, draws=200, seed=1, worth=(20.0, 20.0))
-    assert few.tau[0] == pytest.approx(null.tau[0], abs=0.05)
+    few = alone(x, y, first[:30], second[:30])
     assert few.tau[2] - few.tau[1] > 1.5 * (null.tau[2] - null.tau[1])
+    assert alone(x, y, np.zeros(30), np.zeros(30)).tau == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("tries", [0, 2, noise.TRIES])
+def test_errors_are_drawn_by_their_weight_and_by_the_level_they_would_leave(tries):
+    """Whether a revision is proposed and taken or drawn from all: readings at 1.5 and −4, levels of variance 1."""
+    mended, weights = np.array([0.0, 0.4, 2.0]), np.array([0.5, 0.3, 0.2])
+    around, draws = np.array([1.5, -4.0]), 40_000
+    out = np.empty((draws, 2))
+    running, left = np.tile(np.cumsum(weights), (draws, 1)), np.ones(draws)
+    noise._errors_given(around, mended, running, left, np.random.default_rng(2), tries, out)
+    for at, read in enumerate(around):
+        values = np.array([0.0, 0.4, -0.4, 2.0, -2.0])
+        chance = np.array([0.5, 0.15, 0.15, 0.1, 0.1]) * np.exp(-((read - values) ** 2) / 2.0)
+        seen = np.array([(out[:, at] == value).mean() for value in values])
+        assert seen == pytest.approx(chance / chance.sum(), abs=0.01)
+
+
+def test_late_readings_vary_as_those_that_were_read_and_leave_the_mean_alone():
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=500)
+    late = noise.read_again(x, 4.0, (0.3 * rng.normal(size=200), 0.6 * rng.normal(size=200)), 300, rng)
+    assert late.shape == (300, 500)
+    assert late.var(axis=1, ddof=1).mean() == pytest.approx(4.0, rel=0.05)
+    assert late.mean() == pytest.approx(0.0, abs=0.05)
 
 
 def test_pairs_that_can_be_told_apart():
@@ -111,11 +143,12 @@ def test_pairs_that_can_be_told_apart():
 def test_the_study_of_panels_uses_the_arithmetic_of_the_models():
     rng = np.random.default_rng(8)
     x, y = WORLDS["read_twice"](60, 0.5, 0.8, rng)
-    late = model._late(x, (0.8, 0.7), (30.0, np.inf), 20, np.random.default_rng(3))
+    mended = 0.4 * rng.normal(size=30), 0.7 * rng.normal(size=50)
+    late = noise.read_again(x, float(y.var(ddof=1)), mended, 20, np.random.default_rng(3))
     assert WORLDS["taus"](x, late) == pytest.approx([float(weighted_tau_b(x, each)[0]) for each in late], abs=1e-12)
     assert WORLDS["stays"](x, late) == pytest.approx([retention(x, each, 10) for each in late], abs=1e-12)
-    ranges = WORLDS["null"](x, 0.8, 0.7, (30.0, np.inf), 20, np.random.default_rng(3))
-    null = model.noise_alone(share(x), 0.8, 0.7, top_n=10, draws=20, seed=3, worth=(30.0, np.inf))
+    ranges = WORLDS["null"](x, y, mended, 20, np.random.default_rng(3))
+    null = noise.noise_alone((x, y), mended, top_n=10, draws=20, seed=3)
     assert np.concatenate(ranges) == pytest.approx([*null.tau[1:], *null.retention[1:]], abs=1e-12)
     names = [f"a{at:03d}" for at in range(60)]
     columns = {"adopter": names, "region": ["r"] * 60, "place": names, "y_k": x, "y_H": y}
