@@ -103,6 +103,9 @@ FAR_PANELS = {
     "internet-countries": "internet by country",
     "mobile-countries": "mobile by country",
     "broadband-countries": "broadband by country",
+    "telephone-countries": "telephones by country",
+    "television-countries": "televisions by country",
+    "computer-countries": "computers by country",
 }
 
 
@@ -121,7 +124,7 @@ def far_line(panel, words):
                 by_predicate=pl.all_horizontal(pl.col(key) == value for key, value in whole.items()), named=True
             )
             cells.append(f"{row['ratio']:.2f} ({row['lo']:.2f}–{row['hi']:.2f})")
-    return f"| {words} | {' | '.join(cells)} |"
+    return f"| {words} ({row['n_clusters']}) | {' | '.join(cells)} |"
 
 
 FAR_LINES = [far_line(panel, words) for panel, words in FAR_PANELS.items()]
