@@ -50,7 +50,8 @@ def reliability(
     """
     rows = [_overlap(pairs)]
     both = pairs.drop_nulls(["y_k", "y_H"])
-    sds, worth, mended = zip(*(_errors(revised, year) for year in years), strict=True)
+    vintages = [_vintages(revised, year) for year in years]
+    sds = [model.revision_sd(*each) for each in vintages]
     early, late = (both[name].to_numpy().astype(np.float64) for name in ("y_k", "y_H"))
     n = both.height
     known = np.isfinite(sds).all() and n >= 2 * TOP
@@ -59,14 +60,16 @@ def reliability(
         note = ONE_VINTAGE if revised is None or not known else "errors are as large as the differences between places"
         return rows + [_row(name, n, note=note) for name in _OF_ERRORS]
     read = model.logit(early), model.logit(late)
+    mended = (model.mended(*vintages[0]), model.mended(*vintages[1]))
     null = noise.noise_alone(read, mended, top_n=TOP, draws=DRAWS, seed=seed)
     without = {"estimate": model.corrected(tau["estimate"], first, second)}
     if tau["lo"] is not None:
         ends = (tau["estimate"], tau["lo"], tau["hi"])
-        limits = model.corrected_limits(ends, first, second, worth=worth, level=tau["level"])
+        early_errors, late_errors = (model.variance_limits(*each, level=tau["level"], seed=seed) for each in vintages)
+        limits = model.corrected_limits(ends, (first, second), (early_errors, late_errors))
         without |= dict(zip(("lo", "hi"), limits, strict=True))
-    told_by = f"worth {worth[0]:.0f} and {worth[1]:.0f} normal ones"
-    said = f"from revisions of figures of {years[0]} and {years[1]}, {told_by}; what no vintage mended is not in it"
+    told_by = f"{len(mended[0])} figures of {years[0]} and {len(mended[1])} of {years[1]}"
+    said = f"from revisions of {told_by}; what no vintage mended is not in it"
     rows += [
         _row("reliability_early", n, estimate=first, note=said),
         _row("reliability_late", n, estimate=second, note=said),
@@ -86,13 +89,12 @@ def _overlap(pairs: pl.DataFrame) -> Row:
     return _row("overlap", n, estimate=model.overlap(early, late), note=NO_INTERVAL)
 
 
-def _errors(revised: pl.DataFrame | None, year: int) -> tuple[float, float, FloatArray]:
-    """How far figures of a year err, how many revisions that is told by, and these in log odds."""
+def _vintages(revised: pl.DataFrame | None, year: int) -> tuple[FloatArray, FloatArray]:
+    """Figures of a year as first and as last given; none where they are no shares."""
     if revised is None:
-        return float("nan"), 0.0, np.empty(0)
+        return np.empty(0), np.empty(0)
     own = revised.filter(pl.col("year") == year)
-    vintages = own["value_earlier"].to_numpy(), own["value_later"].to_numpy()
-    return model.revision_sd(*vintages), model.revisions_worth(*vintages), model.mended(*vintages)
+    return own["value_earlier"].to_numpy(), own["value_later"].to_numpy()
 
 
 def _row(measure: str, n: int, **values: Any) -> Row:

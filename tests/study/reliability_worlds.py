@@ -2,8 +2,8 @@
 
 True log odds at two years are normal with variance 1, correlated so that their τ is as stated; what is read of them errs by σ,
 so that r = 1 / (1 + σ²). σ is known, or read off m revisions that are as large as the errors; what errors alone would do is drawn
-from these. Where one figure in four errs, all of σ² is in these, four times as large: revisions then are worth a fifth of their
-number. Fixed before anything was measured.
+from these. Where one figure in four errs, all of σ² is in these, four times as large: revisions then tell it as surely as a fifth
+of as many normal ones. Fixed before anything was measured.
 """
 
 import numba
@@ -41,12 +41,13 @@ def read_twice(n, tau, r, rng, kind="normal"):
 
 
 def known_errors(r, m, rng, kind="normal"):
-    """σ, how many revisions it is told by and these, as the model reads them off m revisions; or σ as it is."""
+    """σ, what is not known of its square, and the revisions, as the model reads them off m of these; or σ as it is."""
     if m is KNOWN:
-        return float(np.sqrt((1.0 - r) / r)), np.inf, None
+        return float(np.sqrt((1.0 - r) / r)), (1.0, 1.0), None
     later = rng.standard_normal(m)
     figures = share(later + errors(m, r, rng, kind)), share(later)
-    return model.revision_sd(*figures), model.revisions_worth(*figures), model.mended(*figures)
+    limits = model.variance_limits(*figures, level=0.95, seed=int(rng.integers(2**31)))
+    return model.revision_sd(*figures), limits, model.mended(*figures)
 
 
 @numba.njit(cache=False)
@@ -101,13 +102,13 @@ def of_panel(n, tau, r, revisions, number, rng, kind="normal"):
     read = tau_limits(x, y, number)
     rows = []
     for m in revisions:
-        (sd, worth, _), (late_sd, late_worth, _) = (known_errors(r, m, rng, kind) for _ in range(2))
+        (sd, open_early, _), (late_sd, open_late, _) = (known_errors(r, m, rng, kind) for _ in range(2))
         first, second = model.reliability(share(x), sd), model.reliability(share(y), late_sd)
         apart = model.told_apart(share(x), sd)
         if min(first, second) <= 0.0:
             rows.append([first, apart, np.nan, np.nan, np.nan])
             continue
-        limits = model.corrected_limits(read, first, second, worth=(worth, late_worth), level=0.95)
+        limits = model.corrected_limits(read, (first, second), (open_early, open_late))
         rows.append([first, apart, model.corrected(read[0], first, second), *limits])
     return rows
 

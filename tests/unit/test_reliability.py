@@ -42,39 +42,52 @@ def test_reliability_by_hand():
     assert model.reliability(share(odds[:3]), 0.1) == 0.0  # of three nothing is known
 
 
-def test_revisions_of_which_few_are_large_are_worth_few():
-    same = share(np.zeros(40))
-    assert model.revisions_worth(same, same) == 40.0
-    assert model.revisions_worth(same, share(np.tile([0.3, -0.3], 20))) == 40.0
-    assert model.revisions_worth(same, share(np.eye(40)[0])) == pytest.approx(2 * 40 / 39)
+def test_few_revisions_or_few_large_ones_leave_more_open():
+    def known(odds):
+        return model.variance_limits(np.full(len(odds), 50.0), share(odds), level=0.95, seed=1)
+
+    assert known(np.zeros(40)) == (1.0, 1.0)  # never revised
+    assert known(np.tile([0.3, -0.3], 20)) == pytest.approx((1.0, 1.0))
     normal = np.random.default_rng(1).normal(size=4000)
-    assert model.revisions_worth(np.full(4000, 50.0), share(normal)) > 3500
-    few = np.where(np.arange(4000) % 4 == 0, normal, 0.0)
-    assert model.revisions_worth(np.full(4000, 50.0), share(few)) == pytest.approx(2 * 4000 / 11, rel=0.15)
+    low, high = known(normal)
+    assert (low, high) == pytest.approx((1 - 1.96 * np.sqrt(2 / 4000), 1 + 1.96 * np.sqrt(2 / 4000)), abs=0.01)
+    assert known(normal) == (low, high)
+    few = known(np.where(np.arange(4000) % 4 == 0, normal, 0.0))  # κ = 12 and not 3
+    assert few[1] - few[0] == pytest.approx(np.sqrt(11 / 2) * (high - low), rel=0.15)
+    assert known(normal[:40])[1] - known(normal[:40])[0] > 5 * (high - low)
+    # All of it in one revision of forty: its weight is that of one of forty exponential ones.
+    one = known(np.eye(40)[0])
+    low, high = (40 * (1 - q ** (1 / 39)) for q in (0.975, 0.025))
+    assert one == (pytest.approx(low, abs=0.02), pytest.approx(high, rel=0.15))
 
 
-def limits(tau, low, high, worth=np.inf, parts=(0.8, 0.7)):
-    return model.corrected_limits((tau, low, high), *parts, worth=(worth, worth), level=0.95)
+KNOWN = ((1.0, 1.0), (1.0, 1.0))
+
+
+def limits(tau, low, high, errors=KNOWN, parts=(0.8, 0.7)):
+    return model.corrected_limits((tau, low, high), parts, errors)
 
 
 def test_limits_of_what_is_corrected_are_those_of_tau_where_errors_are_known_and_wider_where_they_are_not():
     alone = limits(0.4, 0.2, 0.5)
     assert alone == pytest.approx([model.corrected(end, 0.8, 0.7) for end in (0.2, 0.5)])
     before = alone
-    for worth in (200.0, 60.0, 10.0):
-        wider = limits(0.4, 0.2, 0.5, worth)
+    for off in (0.1, 0.3, 0.6):
+        wider = limits(0.4, 0.2, 0.5, ((1.0 - off, 1.0 + off), (1.0 - off, 1.0 + off)))
         assert wider[0] < before[0]
         assert wider[1] > before[1]
         before = wider
-    assert limits(-0.4, -0.5, -0.2, 30.0) == pytest.approx([-end for end in limits(0.4, 0.2, 0.5, 30.0)[::-1]])
-    # Two revisions leave open that all is error; of τ-b alone, what was read.
-    assert limits(0.4, 0.2, 0.5, 2.0)[1] == 1.0
-    assert limits(0.0, -0.1, 0.1, 2.0) == pytest.approx(limits(0.0, -0.1, 0.1))
-    # By hand: of σ² = 0.2 known by 10, r runs from 1 − 0.2·10/3.247 to 1 − 0.2·10/20.483 (χ² of 10), the other being 1.
-    r = [1 - 0.2 * 10 / q for q in (3.247, 20.483)]
-    rho = [np.sin(np.pi / 2 * 0.4) / np.sqrt(part) for part in (r[0], 0.8, r[1])]
-    found = model.corrected_limits((0.4, 0.4, 0.4), 0.8, 1.0, worth=(10.0, np.inf), level=0.95)
-    assert np.sin(np.pi / 2 * np.array(found)) == pytest.approx([rho[2], rho[0]], abs=1e-3)
+    open_both = ((0.6, 1.7), (0.5, 1.4))
+    assert limits(-0.4, -0.5, -0.2, open_both) == pytest.approx(
+        [-end for end in limits(0.4, 0.2, 0.5, open_both)[::-1]]
+    )
+    # It may be that all is error; of τ-b alone, what was read.
+    assert limits(0.4, 0.2, 0.5, ((0.5, 5.0), (1.0, 1.0)))[1] == 1.0
+    assert limits(0.0, -0.1, 0.1, open_both) == pytest.approx(limits(0.0, -0.1, 0.1))
+    # By hand: of σ² = 0.2 half or twice as much, the other reading being without error.
+    rho = [np.sin(np.pi / 2 * 0.4) / np.sqrt(1 - 0.2 * grows) for grows in (0.5, 1.0, 2.0)]
+    found = limits(0.4, 0.4, 0.4, ((0.5, 2.0), (1.0, 1.0)), (0.8, 1.0))
+    assert np.sin(np.pi / 2 * np.array(found)) == pytest.approx([rho[0], rho[2]])
 
 
 def test_what_errors_took_from_a_rank_correlation_is_given_back():
@@ -197,7 +210,7 @@ def test_every_row_has_a_number_or_the_reason_why_not():
         assert {row["measure"] for row in rows} == names
         assert all((row["estimate"] is None) is not known for row in rows if row["measure"] != "overlap")
         assert all(row["note"] for row in rows)
-        assert not known or " normal ones; what no vintage" in next(
+        assert not known or "from revisions of 80 figures of 2000 and 80 of 2010" in next(
             row["note"] for row in rows if row["measure"] == "told_apart"
         )
         for row in rows:
