@@ -37,8 +37,9 @@ ui: $(STAMP)             ## the Dagster UI on 127.0.0.1
 bench: $(STAMP)          ## measured ratios, written to var/bench
 	@$(BIN)/python -m pytest --no-header -q tests/benchmarks -s
 
-study: $(STAMP)          ## simulations and oracles at full counts, written to tests/study/results
-	@$(BIN)/python -m pytest --no-header -q tests/study -s
+study: $(STAMP)          ## simulations and oracles at full counts, written to tests/study/results; then their table
+	@$(BIN)/python -m pytest --no-header -q tests/study -s; \
+	failed=$$?; $(BIN)/python tests/study/simulations.py && exit $$failed
 
 soak: $(STAMP)           ## kills, full disks, concurrency and fuzzing at full counts, written to tests/soak/results
 	@$(BIN)/python -m pytest --no-header -q tests/soak -s

@@ -1,0 +1,735 @@
+"""What each simulation study's file says, as rows of one table: a function a family of files, (name, content) of each in.
+
+Belongs here: which numbers of a file are of one estimand, and what a row is called. Does not: judging them (`simulations.py`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BIAS_PERCENT, POINTS = 10.0, 2.0
+TWO_SIDED, ONE_SIDED = 0.05, 0.025
+OF_SPEAKERS = 2_000
+"""Replicates of the channels' world of speakers, which its file does not state: `test_channels.py` does, and a test compares."""
+
+Study = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a study found of one estimand in one world.
+
+    ``replicates`` were drawn, of which a share ``gave`` such a figure (None: not told). ``bias`` is in the estimand's unit, or
+    ``bias_percent`` in percent of the truth where the file says so; ``no_mean``: no finite number. ``coverage`` is of intervals
+    of ``level``. ``wrong``: how often something is told where nothing is there, of which a share ``rate`` is meant.
+    """
+
+    world: str
+    replicates: int
+    truth: float | None = None
+    bias: float | None = None
+    bias_percent: float | None = None
+    no_mean: bool = False
+    coverage: float | None = None
+    level: float | None = None
+    wrong: float | None = None
+    rate: float | None = None
+    gave: float | None = None
+
+    @property
+    def percent(self) -> float | None:
+        """Bias in percent of a truth that is not 0."""
+        if self.bias_percent is not None or self.bias is None or not self.truth:
+            return self.bias_percent
+        return 100.0 * self.bias / abs(self.truth)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a row is of: the heading of Methods that it belongs to, what is estimated, what is simulated, in which unit.
+
+    ``truths``: the truth in words where the file has no number; ``astray``: something does not hold that the model takes for
+    granted; what is asked of the bias, in percent of the truth, and of coverage, in points about its level.
+    """
+
+    model: str
+    estimand: str
+    simulated: str
+    unit: str = ""
+    truths: str = ""
+    asked_bias: float = BIAS_PERCENT
+    asked_points: float = POINTS
+    astray: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row before it is judged: its figures, and the files, seeds and commits that they are of."""
+
+    head: Head
+    figures: Sequence[Figure]
+    files: Sequence[str]
+    seeds: Sequence[str]
+    commits: Sequence[str]
+
+
+Files = Sequence[tuple[str, Study]]
+EARLY, PERSISTENCE, PRESENCE = "Early authority", "Early lead and later rank", "Presence and outcome"
+CHANNELS, SPEED, CURVES = "Channel and truth", "How fast media were taken up", "Diffusion curves"
+RIPE, SKILL = "How early could anyone have known", "What early authority foretells in another medium"
+
+
+def _of(files: Files, head: Head, figures: Iterable[Figure], commits: Sequence[str] = ()) -> Found:
+    seeds = [str(study["seed"]) for _, study in files]
+    return Found(head, list(figures), [n for n, _ in files], seeds, commits or [study["commit"] for _, study in files])
+
+
+def _no_effect(truth: float, coverage: float) -> dict[str, float]:
+    """Where the truth is 0, an interval without it tells of an effect that is not there."""
+    return {"wrong": 1.0 - coverage, "rate": TWO_SIDED} if truth == 0 else {}
+
+
+def _premiums(
+    study: Study, analyses: Sequence[str], worlds: Callable[[str], bool], named: bool = True
+) -> Iterator[Figure]:
+    for world, rows in study["worlds"].items():
+        for analysis in analyses if worlds(world) else ():
+            row, given = rows[analysis], ("truth", "bias", "coverage", "replicates")
+            yield Figure(
+                f"{world}: {_words(analysis)}" if named else world,
+                level=0.95,
+                gave=row["solved"],
+                **{name: row[name] for name in given},
+                **_no_effect(row["truth"], row["coverage"]),
+            )
+
+
+UNSEEN = "quality confounding, not measured"
+PREMIUM_UNIT = "% more a year per year earlier"
+
+
+def authority_premium(files: Files) -> list[Found]:
+    """The premium where the model holds, its other weightings, and where a quality is not measured."""
+    ((_, study),) = files
+    beside, renewed = ("matched", "poisson", "bounded"), study.get("renewed", {})
+    commits = [study["commit"], *renewed.values()]
+    drawn = f"{study['adopters']:,} journals in clusters as unequal as publishers"
+    head = Head(EARLY, "Premium in yearly new attention", f"{drawn}; five worlds, one with a premium", PREMIUM_UNIT)
+    others = Head(EARLY, "The same by matched pairs, by Poisson and by bounded weights", head.simulated, PREMIUM_UNIT)
+    unseen = Head(
+        EARLY,
+        "All four, where who comes early is better in a way that nothing measured shows",
+        f"{drawn}; no premium",
+        PREMIUM_UNIT,
+        astray=True,
+    )
+    return [
+        _of(files, head, _premiums(study, ["absolute_growth"], lambda w: w != UNSEEN, False), commits[:1]),
+        _of(files, others, _premiums(study, beside, lambda w: w != UNSEEN), commits),
+        _of(files, unseen, _premiums(study, ["absolute_growth", *beside], lambda w: w == UNSEEN), commits),
+    ]
+
+
+def authority_astray(files: Files) -> list[Found]:
+    """The premium where something that it takes for granted does not hold."""
+    ((_, study),) = files
+    head = Head(
+        EARLY,
+        "Premium, and by matched pairs, where what they take for granted does not hold",
+        "standing that acts bent or is read with error, heavy tails, adopters that are not seen for what they gain",
+        PREMIUM_UNIT,
+        astray=True,
+    )
+    return [_of(files, head, _premiums(study, ["absolute_growth", "matched"], lambda _: True))]
+
+
+def authority_cohorts(files: Files) -> list[Found]:
+    """The difference of two cohorts' rank correlations."""
+    ((_, study),) = files
+    head = Head(
+        EARLY,
+        "Whether attention follows standing less among early openers: difference of rank correlations",
+        f"{study['adopters']:,} journals of two cohorts with known correlations",
+        "difference of τ-b",
+    )
+    same = ("truth", "bias", "coverage")
+    figures = (
+        Figure(
+            world,
+            study["replicates"],
+            level=0.95,
+            **{name: row[name] for name in same},
+            **_no_effect(row["truth"], row["coverage"]),
+        )
+        for world, row in study["worlds"].items()
+    )
+    return [_of(files, head, figures)]
+
+
+def presence_coverage(files: Files) -> list[Found]:
+    """Spearman's correlation by three kinds of interval, what fields change, and a common cause."""
+    ((_, study),) = files
+    worlds = {world: row | {"replicates": study["replicates"]} for world, row in study["worlds"].items()}
+    if again := study.get("again"):
+        worlds[f"{again['world']} (drawn again)"] = again
+    drawn = "pairs of normal values, tied or not, alone or in clusters; at the margin of 0.1, none, and correlated"
+    unit = "Spearman’s ρ"
+
+    def figures(key: str, level: float, told: str | None = None, rate: float = TWO_SIDED) -> Iterator[Figure]:
+        for world, row in worlds.items():
+            wrong = {"wrong": row[told], "rate": rate} if told and "at the margin" in world else {}
+            bias, truth = row["estimate"] - row["truth"], row["truth"]
+            yield Figure(world, row["replicates"], truth, bias, coverage=row[key], level=level, **wrong)
+
+    fields, cause = study["fields"], study["common_cause"]
+    of_fields = Figure(
+        "fixed fields",
+        study["replicates"],
+        fields["truth"],
+        fields["mean_estimate"] - fields["truth"],
+        coverage=fields["coverage_95"],
+        level=0.95,
+    )
+    of_cause = Figure(
+        "a cause of both, 20 fields",
+        study["replicates"],
+        0.0,
+        cause["given_it"],
+        wrong=cause["given_it_excludes_0"],
+        rate=TWO_SIDED,
+    )
+    return [
+        _of(
+            files,
+            Head(PRESENCE, "Correlation, and how often “correlated” is said at the margin", drawn, unit),
+            figures("coverage_95", 0.95, "said_correlated", ONE_SIDED),
+        ),
+        _of(
+            files,
+            Head(PRESENCE, "Its inner interval, and how often that shows equivalence at the margin", drawn, unit),
+            figures("coverage_90", 0.90, "inner_below_the_margin"),
+        ),
+        _of(
+            files,
+            Head(PRESENCE, "Its BCa interval, given beside the others", drawn, unit),
+            figures("coverage_95_bca", 0.95),
+        ),
+        _of(
+            files,
+            Head(PRESENCE, "Correlation within fields less that over all", "20 fields with known means", "τ-b"),
+            [of_fields],
+        ),
+        _of(
+            files,
+            Head(
+                PRESENCE,
+                "Correlation given a covariate",
+                "a covariate alone makes the two go together; Spearman’s ρ given it is near 0 there, not exactly",
+                unit,
+            ),
+            [of_cause],
+        ),
+    ]
+
+
+def channels_coverage(files: Files) -> list[Found]:
+    """Differences between channels: all at once, the largest, and where speakers repeat themselves."""
+    ((_, study),) = files
+    level, margin, points = study["level"], study["margin"], "points"
+    drawn = "statements of seven channels with known shares, as many as are held, fewer and more"
+
+    def largest(world: str, row: Study, replicates: int) -> Figure:
+        truth = row["largest_difference"]
+        bias = row["mean_estimate_of_the_largest"] - truth
+        wrong = {"wrong": row["decided_over_the_margin"], "rate": TWO_SIDED} if truth == margin else {}
+        return Figure(world, replicates, truth, bias, coverage=row["coverage_of_the_largest"], level=level, **wrong)
+
+    def all_pairs(world: str, row: Study, replicates: int) -> Figure:
+        return Figure(world, replicates, coverage=row["coverage_of_all_pairs"], level=level)
+
+    count, worlds, like = study["replicates"], study["worlds"].items(), study["speakers"]
+    return [
+        _of(
+            files,
+            Head(CHANNELS, "All 21 differences at once", drawn, points, "0 to 16.4 points apart"),
+            [all_pairs(*world, count) for world in worlds],
+        ),
+        _of(
+            files,
+            Head(
+                CHANNELS,
+                "The largest difference, and how often it is told to be over the margin where it is at it",
+                drawn,
+                points,
+            ),
+            [largest(*world, count) for world in worlds],
+        ),
+        _of(
+            files,
+            Head(
+                CHANNELS,
+                "Both, where a speaker makes four statements that are like one another",
+                drawn,
+                points,
+                astray=True,
+            ),
+            [all_pairs("all at once", like, OF_SPEAKERS), largest("the largest", like, OF_SPEAKERS)],
+        ),
+    ]
+
+
+def speed_coverage(files: Files) -> list[Found]:
+    """One more series in the prediction interval of its peers, by the formula and by rank."""
+    ((_, study),) = files
+    drawn = "12, 15 and 40 series whose years are log-normal, have heavier tails, or a skew"
+    rows = [(f"{world}, {n} series", row) for world, by_n in study["worlds"].items() for n, row in by_n.items()]
+    plain = [Figure(name, study["replicates"], coverage=row["coverage"], level=study["level"]) for name, row in rows]
+    ranked = [
+        Figure(name, study["replicates"], coverage=row["coverage_by_rank"], level=row["level_by_rank"])
+        for name, row in rows
+    ]
+    heads = (
+        Head(SPEED, f"Where one more series lies{by}", drawn, "years", "one series drawn anew")
+        for by in (": prediction interval", ", by rank, at the level that ranks can reach")
+    )
+    return [_of(files, head, figures) for head, figures in zip(heads, (plain, ranked), strict=True)]
+
+
+def _words(name: str) -> str:
+    """A name in a file, for readers."""
+    for short, words in {"tau_b": "τ-b", "spearman": "ρ", ", none": "", "_": " "}.items():
+        name = name.replace(short, words)
+    return name
+
+
+def _readings(
+    world: str, rows: Mapping[str, Study], replicates: int, of: Sequence[str], gave: float = 1.0
+) -> Iterator[Figure]:
+    for reading, row in rows.items():
+        if reading.startswith(tuple(of)):
+            held = {"coverage": row["coverage"], "level": 0.95}
+            name = f"{_one(world)}: {_words(reading)}"
+            yield Figure(name, replicates, row["truth"], row["bias"], gave=gave, **held)
+
+
+CORRELATIONS, SURVIVAL = ("tau_b", "spearman"), ("survival",)
+
+
+def few_pair_by_pair(files: Files) -> list[Found]:
+    """Persistence pair by pair, with few clusters."""
+    drawn = "120 adopters in 6 to 30 clusters"
+    heads = (
+        (Head(PERSISTENCE, "τ-b and ρ of early and later rank, few clusters", drawn, "correlation"), CORRELATIONS),
+        (Head(PERSISTENCE, "Survival by tercile of early rank, few clusters", drawn, "share"), SURVIVAL),
+    )
+    return [
+        _of(
+            files,
+            head,
+            [
+                figure
+                for _, study in files
+                for world, rows in study["worlds"].items()
+                for figure in _readings(world, rows, study["replicates"], of)
+            ],
+        )
+        for head, of in heads
+    ]
+
+
+def out_of_core(files: Files) -> list[Found]:
+    """Persistence of panels too large for memory."""
+    head = Head(
+        PERSISTENCE,
+        "τ-b, ρ and survival of panels that are read out of core",
+        "6,000 adopters, alone, with ties, in 8 to 300 clusters and in clusters as publishers",
+        "correlation or share",
+    )
+    figures = (
+        figure
+        for _, study in files
+        for world, rows in study["worlds"].items()
+        for figure in _readings(world, rows, study["replicates"], (*CORRELATIONS, *SURVIVAL))
+    )
+    return [_of(files, head, figures)]
+
+
+def top_ranks(files: Files) -> list[Found]:
+    """Retention and displacement."""
+    ((_, study),) = files
+    count = study["replicates"]
+    drawn = "top 10 and top 50 of 22 to 6,000 adopters, alone and in clusters"
+    heads = (
+        (Head(PERSISTENCE, "Retention: share of the top that stays", drawn, "share"), "retention"),
+        (Head(PERSISTENCE, "Displacement: share of the later top that came after", drawn, "share"), "displacement"),
+    )
+    return [
+        _of(
+            files,
+            head,
+            [
+                figure
+                for world, made in study["worlds"].items()
+                for figure in _readings(world, made["readings"], count, [of], gave=made["panels"] / count)
+            ],
+        )
+        for head, of in heads
+    ]
+
+
+def half_life(files: Files) -> list[Found]:
+    """The half-life of all panels, and of those in which one is told."""
+    ((_, study),) = files
+    drawn = "100 adopters over 8 yearly horizons, their ranks decaying as is known, or not at all"
+    every, told = [], []
+    for world, row in study["worlds"].items():
+        if row["truth"] is None:
+            told_at_all = {"wrong": row["told"], "rate": TWO_SIDED}
+            every.append(
+                Figure(
+                    world,
+                    study["replicates"],
+                    0.0,
+                    row["bias_of_rate"],
+                    coverage=row["coverage"],
+                    level=0.95,
+                    **told_at_all,
+                )
+            )
+            continue
+        share, rate = 100.0 * row["bias_of_rate"], 1.0 / row["truth"]
+        every.append(Figure(world, study["replicates"], rate, bias_percent=share, coverage=row["coverage"], level=0.95))
+        if row["coverage_where_told"] is not None:
+            off = 100.0 * (row["middle_where_told"] / row["truth"] - 1.0)
+            held = {"coverage": row["coverage_where_told"], "level": 0.95, "gave": row["told"]}
+            told.append(Figure(world, study["replicates"], row["truth"], bias_percent=off, **held))
+    return [
+        _of(
+            files,
+            Head(
+                PERSISTENCE,
+                "Rate of decay, and how often a half-life is told where nothing decays",
+                drawn,
+                "halvings a year",
+            ),
+            every,
+        ),
+        _of(files, Head(PERSISTENCE, "Half-life where one is told (bias of the median)", drawn, "years"), told),
+    ]
+
+
+ASTRAY = "one in four errs"
+
+
+def reliability(files: Files) -> list[Found]:
+    """Reliability, the correlation without errors, the null of errors alone; and where errors are not as they are taken to be."""
+    ((_, study),) = files
+    panels, nulls = study["panels"], study["noise_alone"]
+
+    def drawn_in(row: Study) -> int:
+        return row.get("panels", study["replicates"])
+
+    def gave(row: Study) -> float | None:
+        return 1.0 - row["without_a_figure"] / drawn_in(row) if "without_a_figure" in row else None
+
+    def estimates(of: str, astray: bool) -> Iterator[Figure]:
+        for world, row in panels.items():
+            if (ASTRAY in world) == astray:
+                held = {"gave": gave(row) if of == "corrected" else 1.0}
+                if row[of].get("coverage") is not None:
+                    held |= {"coverage": row[of]["coverage"], "level": 0.95}
+                name = f"{_one(world)}: {CALLED[of]}"
+                yield Figure(name, drawn_in(row), row[of]["truth"], row[of]["bias"], **held)
+
+    def beyond(of: str, astray: bool) -> Iterator[Figure]:
+        for world, row in nulls.items():
+            if (ASTRAY in world) == astray:
+                within = row[of]["within"]
+                yield Figure(
+                    f"{_one(world)}: {CALLED[of]}",
+                    drawn_in(row),
+                    gave=gave(row),
+                    coverage=within,
+                    level=0.95,
+                    wrong=1.0 - within,
+                    rate=TWO_SIDED,
+                )
+
+    drawn = "40, 100 and 190 adopters with errors of reading, known or told by 30 to 200 revisions"
+    told = [*estimates("reliability", False), *estimates("told_apart", False)]
+    null = [*beyond("tau", False), *beyond("retention", False)]
+    astray = [figure for of in ("reliability", "told_apart", "corrected") for figure in estimates(of, True)]
+    astray += [figure for of in ("tau", "retention") for figure in beyond(of, True)]
+    heads = (
+        (Head(PERSISTENCE, "Reliability, and the share of pairs told apart", drawn, "share"), told),
+        (Head(PERSISTENCE, "τ-b corrected for errors", drawn, "τ-b"), estimates("corrected", False)),
+        (
+            Head(PERSISTENCE, "The range of τ-b and retention if errors alone moved ranks", drawn, "", "errors alone"),
+            null,
+        ),
+        (
+            Head(
+                PERSISTENCE,
+                "All of these where one figure in four errs",
+                "190 adopters, reliability 0.95",
+                "share or τ-b",
+                astray=True,
+            ),
+            astray,
+        ),
+    )
+    return [_of(files, head, figures) for head, figures in heads]
+
+
+CALLED = {
+    "reliability": "reliability",
+    "told_apart": "told apart",
+    "corrected": "corrected τ-b",
+    "tau": "τ-b",
+    "retention": "retention",
+}
+
+
+def _one(world: str) -> str:
+    """The name of a world in one piece: what comes after a colon names the figure."""
+    return world.replace(": ", ", ")
+
+
+def impact(files: Files) -> list[Found]:
+    """Skill out of the medium, of one way of fitting: in other places, and in media to come."""
+    ((name, study),) = files
+    way = name.removeprefix("impact_").removesuffix(".json")
+    drawn = "six media as held, and of 40 subregions, alike or each of its own kind"
+    here, come = [], []
+    for world, rows in study["worlds"].items():
+        for which, row in rows.items():
+            label = f"{_one(world)}: {_one(which)}"
+            held = {"coverage": row["coverage"], "level": 0.95}
+            here.append(Figure(label, study["replicates"], row["truth"], row["bias"], **held))
+            if "to_come" in row:
+                off = row["truth"] + row["bias"] - row["to_come"]
+                for key, by in (("held_to_come", ""), ("held_to_come_by_t", ", by t")):
+                    held = {"coverage": row[key], "level": 0.95}
+                    come.append(Figure(label + by, study["replicates"], row["to_come"], off, **held))
+    return [
+        _of(files, Head(SKILL, f"Skill of these fits in other places ({way})", drawn, "skill"), here),
+        _of(
+            files,
+            Head(SKILL, f"Skill in media to come ({way}), which the intervals are not of", drawn, "skill"),
+            come,
+        ),
+    ]
+
+
+def wealth_alone(files: Files) -> list[Found]:
+    """Rank correlations given wealth where wealth is all there is."""
+    ((_, study),) = files
+    drawn = f"{study['countries']} countries whose early and later ranks follow wealth alone"
+    forms = (
+        ("partial_tau_b_copula", "τ-b given wealth, Gaussian-copula form (the primary one)"),
+        ("partial_tau_b", "τ-b given wealth, Kendall’s form (a sensitivity)"),
+    )
+    return [
+        _of(
+            files,
+            Head(PERSISTENCE, words, drawn, "τ-b"),
+            [
+                Figure(
+                    "wealth alone",
+                    study["worlds"],
+                    0.0,
+                    study[form]["mean"],
+                    wrong=study[form]["share_of_intervals_above_0"],
+                    rate=ONE_SIDED,
+                )
+            ],
+        )
+        for form, words in forms
+    ]
+
+
+def ripeness(files: Files) -> list[Found]:
+    """What 80 % intervals of the level at the target age hold."""
+    ((_, study),) = files
+    head = Head(
+        RIPE,
+        f"Forecast of the level at age {study['target_age']} by the forecaster that learns",
+        "60 curves of one shape, each of a medium of its own; what theory says of the readable age itself is an order of "
+        "ages, which has no bias",
+        "points",
+        "levels at the target age",
+    )
+    figures = (
+        Figure(f"{world}: from age {age}", row["series"], coverage=held, level=0.8)
+        for world, row in study["results"].items()
+        for age, held in row["coverage_80"].items()
+    )
+    return [_of(files, head, figures)]
+
+
+# --- curves: files by family, worlds by autocorrelation or by how much was seen
+
+
+def _parameters(files: Files, launched: bool | None = None) -> Iterator[tuple[str, str, Study, Study]]:
+    """World, parameter, its row, its study, of every curve file or of those with or without a launch estimated."""
+    for name, study in files:
+        if launched is not None and ("launch_" in name) != launched:
+            continue
+        family = next(words for key, words in FAMILY_WORDS.items() if name.endswith(f"_{key}.json"))
+        family += ", launch estimated" if "launch_" in name else ""
+        for world, rows in study["results"].items():
+            said = world.rsplit(" autocorrelation ", 1)
+            called = f"{family}, autocorrelation {said[1]}" if len(said) == 2 else f"{family}, {world} seen"
+            yield from ((called, of, row, rows | study) for of, row in rows.items() if isinstance(row, dict))
+
+
+def _share(value: float | None) -> dict[str, Any]:
+    return {"no_mean": True} if value is None else {"bias_percent": value}
+
+
+FAMILY_WORDS = {
+    "gamma_shifted_gompertz": "gamma/shifted Gompertz",
+    "bass": "Bass",
+    "logistic": "logistic",
+    "gompertz": "Gompertz",
+    "weibull": "Weibull",
+    "richards": "Richards",
+}
+"""The longer name first: one ends like another."""
+CEILING = "a ceiling of 100, other parameters drawn"
+COMPLETE, LAUNCHED = (
+    "30 yearly levels with errors of 0.3 to 3 %, independent or not",
+    "30 yearly levels as above, launched up to 4 years earlier or 1 later",
+)
+
+
+def _limits(files: Files) -> dict[str, float]:
+    """Limits that the studies fixed for themselves, in percent and points."""
+    study = files[0][1]
+    found = {"asked_bias": study["asked_bias_percent"]} if "asked_bias_percent" in study else {}
+    if "asked_coverage" in study:
+        found["asked_points"] = round(100.0 * (study["asked_coverage"][1] - study["level"]), 6)
+    return found
+
+
+def _launched(files: Files, launched: bool) -> list[tuple[str, Study]]:
+    return [each for each in files if ("launch_" in each[0]) == launched]
+
+
+def curves_coverage(files: Files) -> list[Found]:
+    """Bootstrap intervals of least squares, profiles, and the usual standard errors."""
+
+    def held(key: str, launched: bool | None) -> Iterator[Figure]:
+        for world, of, row, study in _parameters(files, launched):
+            if key in row:
+                off = _share(row["bias_percent"]) if key == "coverage" and "bias_percent" in row else {}
+                held = {"coverage": row[key], "level": study["level"], "gave": study["share_ok"]}
+                yield Figure(f"{world}: {of}", study["series"], **held, **off)
+
+    asked = _limits(files)
+    heads = (
+        ("Parameters and levels ahead by least squares, bootstrap intervals", COMPLETE, "coverage", False),
+        ("The same where the launch is estimated", LAUNCHED, "coverage", True),
+        (
+            "Profile intervals, errors independent",
+            "complete curves, the launch known or estimated, errors independent",
+            "profile_coverage",
+            None,
+        ),
+        (
+            "Usual standard errors",
+            "complete curves, the launch known or estimated",
+            "coverage_of_usual_standard_errors",
+            None,
+        ),
+    )
+    return [
+        _of(
+            files if launched is None else _launched(files, launched),
+            Head(CURVES, words, drawn, "% of the truth", CEILING, **asked),
+            held(key, launched),
+        )
+        for words, drawn, key, launched in heads
+    ]
+
+
+def curves_bias(files: Files) -> list[Found]:
+    """Bias of least squares, and of estimates that are corrected for it."""
+    corrected = ("corrected", "corrected_where_little")
+    kinds = {"least_squares": "", "corrected": "", "corrected_where_little": " where little bias is told"}
+
+    def off(of_kinds: Sequence[str], launched: bool) -> Iterator[Figure]:
+        for world, of, row, study in _parameters(files, launched):
+            part = {"least_squares": 1.0, "corrected": study["share_corrected"]}
+            for kind in of_kinds:
+                gave = part.get(kind, study["share_of_little_bias"])
+                yield Figure(f"{world}: {of}{kinds[kind]}", study["series"], gave=gave, **_share(row[kind]["percent"]))
+
+    heads = (
+        ("Parameters by least squares", COMPLETE, ("least_squares",), False),
+        ("Parameters corrected for bias, all that are and where little is told", COMPLETE, corrected, False),
+        ("Parameters by least squares where the launch is estimated", LAUNCHED, ("least_squares",), True),
+        ("The same corrected for bias, all that are and where little is told", LAUNCHED, corrected, True),
+    )
+    return [
+        _of(
+            _launched(files, launched),
+            Head(CURVES, words, drawn, "% of the truth", CEILING, **_limits(files)),
+            off(of_kinds, launched),
+        )
+        for words, drawn, of_kinds, launched in heads
+    ]
+
+
+def curves_truncated(files: Files) -> list[Found]:
+    """Medians and bootstrap intervals of curves that are not over, the ceiling and the rest apart."""
+    drawn = "curves seen up to 10 to 99 % of their ceiling"
+
+    def figures(ceiling: bool) -> Iterator[Figure]:
+        for world, of, row, study in _parameters(files):
+            if (of == "m") == ceiling:
+                held = row["coverage_where_there_is_an_interval"]
+                off = _share(row["median_bias_percent"])
+                yield Figure(f"{world}: {of}", study["series"], coverage=held, level=study["level"], **off)
+
+    heads = (
+        Head(CURVES, "Ceiling of a curve that is not over (bias of the median)", drawn, "% of the truth", CEILING),
+        Head(CURVES, "Its other parameters (bias of the median)", drawn, "% of the truth", CEILING),
+    )
+    return [_of(files, head, figures(at == 0)) for at, head in enumerate(heads)]
+
+
+def curves_cut_off(files: Files) -> list[Found]:
+    """Profiles of curves that are not over, whose levels cannot fall below 0, and as if they could."""
+    figures = [
+        Figure(f"{world}, {kind}: {of}", row["intervals"], coverage=row["profile_coverage"], level=study["level"])
+        for world, kind, rows, study in _parameters(files)
+        for of, row in rows.items()
+        if isinstance(row, dict)
+    ]
+    drawn = "Gompertz curves seen up to 10 to 90 %, what falls below 0 cut off there, and the same not cut off"
+    return [_of(files, Head(CURVES, "Profile intervals of a curve that is not over", drawn, "", CEILING), figures)]
+
+
+FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Files], list[Found]]], ...] = (
+    (("ripeness.json",), ripeness),
+    (("curves_coverage_*.json",), curves_coverage),
+    (("curves_bias_*.json",), curves_bias),
+    (("curves_truncated_bias_*.json",), curves_truncated),
+    (("curves_truncated_cut_off_*.json",), curves_cut_off),
+    (("few_clusters_pair_by_pair.json",), few_pair_by_pair),
+    (("few_clusters_out_of_core.json", "large_ranks.json"), out_of_core),
+    (("top_ranks.json",), top_ranks),
+    (("half_life.json",), half_life),
+    (("wealth_alone.json",), wealth_alone),
+    (("reliability.json",), reliability),
+    (("authority_premium.json",), authority_premium),
+    (("authority_astray.json",), authority_astray),
+    (("authority_cohorts.json",), authority_cohorts),
+    (("impact_lines.json",), impact),
+    (("impact_boosting.json",), impact),
+    (("presence_coverage.json",), presence_coverage),
+    (("speed_coverage.json",), speed_coverage),
+    (("channels_coverage.json",), channels_coverage),
+)
+"""Files of a family, by pattern, and what makes rows of them; in the order of the table, which is that of Methods."""
