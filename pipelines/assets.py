@@ -35,7 +35,7 @@ from longwave.pipelines.finding_assets import FINDING_ASSETS
 from longwave.pipelines.house import House
 from longwave.pipelines.observe import Observed
 from longwave.pipelines.progress import step_done
-from longwave.pipelines.publish import release_of, write_report
+from longwave.pipelines.publish import SIMULATIONS, release_of, write_report
 from longwave.pipelines.refresh import SourceOutcome, of_one_source, refresh_source
 from longwave.pipelines.sources import SOURCES, SourceSpec
 from longwave.pipelines.steps import digest_of, facts_digest, folder_digest, frame_digest, step_key
@@ -231,6 +231,7 @@ def site(house: House) -> Iterator[dg.MaterializeResult[None]]:
             "sources": digest_of(json.dumps(catalogue(con), default=str)),
             "templates": folder_digest(resources.files("longwave.reports"), ""),
             "scale": digest_of(*[record.digest for record in records("scale-")]),
+            "simulations": digest_of(*[record.digest for record in records(SIMULATIONS)]),
         }
         release = release_of(con)
         key = step_key(("longwave.pipelines.publish", "longwave.reports.site"), inputs, dict(release))

@@ -61,6 +61,7 @@ from longwave.pipelines.blocks_media import media_pages
 from longwave.pipelines.blocks_vintages import said_when
 from longwave.pipelines.steps import code_digest, digest_of, facts_digest, folder_digest
 from longwave.reports import site as report
+from longwave.reports.simulations import Simulated
 from longwave.warehouse import curve_frames, merge, revision_frames, views
 from longwave.warehouse import panels as warehouse_panels
 from longwave.warehouse.errors import LongwaveError, UnusableHome
@@ -68,6 +69,7 @@ from longwave.warehouse.evidence import standing_values
 from longwave.warehouse.export import FILES, catalogue, export_data, newest_vintage
 from longwave.warehouse.home import Home, disk_trouble
 from longwave.warehouse.panels import freeze
+from longwave.warehouse.records import records
 from longwave.warehouse.releases import releases
 from longwave.warehouse.results import (
     capture_contents,
@@ -87,6 +89,7 @@ the internet the long-run impact was clear only after a decade or two. Is that s
 This is a study of the yearly figures, as their publishers gave them at the time and as they have been rewritten since. \
 Every estimate from them carries its interval and leads to the files it was read from; what is arithmetic on stated inputs is \
 called so. Where the evidence does not decide a question, the verdict says so."""
+SIMULATIONS = "simulations"
 # What a run follows from: assets name all steps, and the site everything that pages are made of.
 _MADE_BY = ("longwave.pipelines.assets", "longwave.pipelines.publish", "longwave.reports.site")
 
@@ -141,6 +144,7 @@ def assemble(
         facts=launch_facts(con).to_dicts(),
         excluded=unused_series(con).to_dicts(),
         methods=_methods(),
+        simulations=simulated(),
         clock=ripeness_clock(findings(con)),
         media=media,
         stated=stated,
@@ -210,6 +214,13 @@ def _methods() -> list[tuple[str, list[str]]]:
     """Heading and paragraphs: docstrings without what they say to programmers."""
     said = [(title, [text for part in parts for text in _paragraphs(part)]) for title, parts in _METHODS.items()]
     return [*said, *([("Beyond one machine", beyond)] if (beyond := beyond_one_machine()) else [])]
+
+
+def simulated() -> Simulated:
+    """What studies with a known truth found, as the record has it; nothing where there is none."""
+    for record in records(SIMULATIONS):
+        return Simulated(record.about["asked"], record.tables["studies"])
+    return Simulated()
 
 
 def _paragraphs(part: Any) -> list[str]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
-from longwave.reports import media, vintages
+from longwave.reports import media, simulations, vintages
 from longwave.reports.places import REGISTER, claim_page, source_page
 from longwave.reports.series_files import LINES
+from longwave.reports.simulations import Simulated
 
 Row = Mapping[str, Any]
 
@@ -176,7 +177,7 @@ class SiteContent:
     present: ``code_digest``.
     ``releases``: every release, the present one last: ``number``, ``vintage``, ``version``, ``inputs_digest``, ``claims``.
     ``base_url``: where the site will stand, with "/" at its end; "" where that is not known.
-    ``methods``: pairs (heading, paragraphs), plain text.
+    ``methods``: pairs (heading, paragraphs), plain text; ``simulations``: what studies with a known truth found of them.
     """
 
     question: str
@@ -188,6 +189,7 @@ class SiteContent:
     facts: Sequence[Row] = ()
     excluded: Sequence[Row] = ()
     methods: Sequence[tuple[str, Sequence[str]]] = field(default=())
+    simulations: Simulated = field(default_factory=Simulated)
     clock: Sequence[Row] = ()
     media: Sequence[media.Medium] = ()
     stated: Sequence[vintages.Stated] = ()
@@ -219,6 +221,7 @@ def check(content: SiteContent) -> None:
             *_rows_faults("lines", content, content.lines, LINES),
             *_media_faults(content),
             *_stated_faults(content),
+            *simulations.faults(content.simulations),
         ]
     if faults:
         raise ContentError("the site was not written:\n  " + "\n  ".join(faults))

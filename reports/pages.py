@@ -14,7 +14,18 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from longwave.reports import citing, evidence, media, palette, places, releases, series_files, vintages, wording
+from longwave.reports import (
+    citing,
+    evidence,
+    media,
+    palette,
+    places,
+    releases,
+    series_files,
+    simulations,
+    vintages,
+    wording,
+)
 from longwave.reports.content import FIRST_FIGURE, PAGES, UNDER, FigureBlock, SiteContent, page_of
 
 Views = Mapping[str, Mapping[str, Any]]
@@ -107,11 +118,13 @@ def _of_page(page: str, content: SiteContent, views: Views) -> dict[str, Any]:
     if page == "compare.html":
         compared = not content.lines.is_empty()
         return {"compared": compared, "still": views.get(FIRST_FIGURE), "figures": series_files.FIGURES}
+    if page == "methods.html":
+        return {"simulated": simulations.view(content.simulations)}
     if page == "revisions.html":
         return {"stated": vintages.view(content.stated), "redrawn": vintages.FIGURE}
     if page == "data.html":
         closed = [source for source in content.sources if not source["redistribute"]]
-        return {"closed": closed}
+        return {"closed": closed, "simulations": None if content.simulations.studies.is_empty() else simulations.FILE}
     if page == "about.html":
         return {
             "releases": released,

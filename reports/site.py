@@ -14,7 +14,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from longwave.reports import hosting, media, palette, places, releases, series_files, svg, vintages, wording
+from longwave.reports import (
+    hosting,
+    media,
+    palette,
+    places,
+    releases,
+    series_files,
+    simulations,
+    svg,
+    vintages,
+    wording,
+)
 from longwave.reports.content import PAGES, VERDICTS, ContentError, FigureBlock, SiteContent, check, page_of
 from longwave.reports.feed import atom
 from longwave.reports.figures import base
@@ -81,6 +92,7 @@ def _texts(content: SiteContent) -> dict[str, str]:
         **vintages.files(content.stated),
         "plotly.min.js": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
         **{f"data/{block.id}.csv": block.frame.write_csv() for block in content.figures},
+        **simulations.files(content.simulations),
     }
 
 

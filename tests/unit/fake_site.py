@@ -11,6 +11,7 @@ from longwave.reports import media, vintages
 from longwave.reports.figures import adoption, hindsight, persistence, ripeness
 from longwave.reports.figures import vintages as said_when
 from longwave.reports.media import Medium, Told
+from longwave.reports.simulations import LISTS, Simulated
 from longwave.reports.site import FigureBlock, SiteContent
 from longwave.reports.vintages import Stated
 
@@ -252,6 +253,79 @@ def lines(text: str | None = None) -> pl.DataFrame:
         for year, value in own.items()
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def simulations(text: str | None = None) -> Simulated:
+    """Three rows of two models: one outside in every way, one that is cautious, one that is within."""
+    none = dict.fromkeys(
+        ("gave_least", "bias_at_0_lowest", "bias_at_0_highest", "rate", "wrong_lowest", "wrong_highest")
+    )
+    within = none | {
+        "model": text or "Ripeness",
+        "estimand": text or "Readable age",
+        "simulated": text or "invented curves",
+        "assumptions": "hold",
+        "unit": "years",
+        "truths": "",
+        "truth_lowest": 5.0,
+        "truth_highest": 12.0,
+        "worlds": 3,
+        "figures": 3,
+        "replicates_least": 2000,
+        "replicates_most": 2000,
+        "bias_percent_lowest": -4.12,
+        "bias_percent_highest": 3.01,
+        "asked_bias_percent": 10.0,
+        "of_bias": 3,
+        "level_lowest": 0.95,
+        "level_highest": 0.95,
+        "asked_points": 2.0,
+        "coverage_lowest": 0.9435,
+        "coverage_highest": 0.9605,
+        "chance_points": 0.4873,
+        "of_coverage": 3,
+        "of_rate": 0,
+        **{f"{name}_{part}": [] for name in LISTS for part in ("in", "by")},
+        "stands": "within",
+        "files": "invented.json",
+        "seed": "7",
+        "commit": "0123456789abcdef",
+    }
+    cautious = within | {
+        "coverage_highest": 0.9825,
+        "too_high_in": [text or "6 clusters"],
+        "too_high_by": [0.9825],
+        "stands": "cautious",
+    }
+    outside = within | {
+        "model": text or "Curves",
+        "assumptions": "broken",
+        "truth_lowest": None,
+        "truths": text or "drawn",
+        "replicates_least": 500,
+        "gave_least": 0.9876,
+        "bias_at_0_lowest": -0.25,
+        "bias_at_0_highest": 4.9908,
+        "bias_percent_highest": 4.4e302,
+        "biased_in": [text or "a of one curve"],
+        "biased_by": [4.4e302],
+        "coverage_lowest": 0.2605,
+        "too_low_in": ["hidden", "seen"],
+        "too_low_by": [0.2605, 0.92],
+        "rate": 0.05,
+        "wrong_lowest": 0.0365,
+        "wrong_highest": 0.7395,
+        "of_rate": 2,
+        "too_many_in": ["hidden"],
+        "too_many_by": [0.7395],
+        "too_few_in": ["seen"],
+        "too_few_by": [0.0365],
+        "stands": "outside",
+        "files": "invented.json, second.json, third.json",
+        "commit": "0123456789abcdef, fedcba9876543210",
+    }
+    asked = {"bias_percent": 10.0, "points": 2.0, "part_of_rate": 0.2, "replicates": 2000}
+    return Simulated(asked, pl.DataFrame([within, cautious, outside], infer_schema_length=None))
 
 
 def releases(text: str | None = None) -> list[dict[str, object]]:
@@ -547,5 +621,6 @@ def content(text: str | None = None) -> SiteContent:
         lines=lines(text),
         first_lines=[RADIO, "not/held/here"],
         releases=releases(text),
+        simulations=simulations(text),
         methods=[(text or "Ripeness", [text or "Information is one minus a ratio of squared errors.", "So."])],
     )

@@ -15,6 +15,7 @@ import html5lib
 import polars as pl
 import pytest
 from longwave.reports import wording
+from longwave.reports.simulations import Simulated
 from longwave.reports.site import CSP, PAGES, ContentError, publish
 
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -428,6 +429,10 @@ def _with_ids(*ids):
     return dataclasses.replace(content, claims=claims, figures=content.figures[:1], stated=())
 
 
+def _simulated(studies):
+    return dataclasses.replace(fake_site.content(), simulations=Simulated(fake_site.simulations().asked, studies))
+
+
 def _elsewhere():
     return fake_site.evidence().with_columns(source=pl.lit("elsewhere"))
 
@@ -457,6 +462,14 @@ def _elsewhere():
         (_with_claim(by=[{"panel": "x"}]), "no 'estimate'"),
         (dataclasses.replace(fake_site.content(), sources=fake_site.sources("x") * 2), "given twice"),
         (dataclasses.replace(fake_site.content(), release={"version": "1"}), "no 'newest_vintage'"),
+        (
+            _simulated(fake_site.simulations().studies.drop("rate")),
+            "simulations: no column rate; write the record anew",
+        ),
+        (
+            _simulated(fake_site.simulations().studies.with_columns(stands=pl.lit("fine"))),
+            "simulations: 'fine' is no way to stand",
+        ),
     ],
     ids=[
         "id",
@@ -475,6 +488,8 @@ def _elsewhere():
         "by",
         "twice",
         "release",
+        "simulations",
+        "stands",
     ],
 )
 def test_content_that_cannot_be_published_is_refused_before_anything_is_written(content, words, tmp_path):
