@@ -61,6 +61,7 @@ STANDS = {
     "within": "Within",
 }
 PERCENT = f"{THIN_SPACE}%"
+TO = f"{EN_DASH}\u2060"  # with a word joiner: a range is not parted at the end of a line
 BEYOND = 1e6
 """Percent of the truth, from which on a mean is told by its order alone."""
 
@@ -189,7 +190,7 @@ def _worlds(row: Row) -> str:
     least, most = integer(row["replicates_least"]), integer(row["replicates_most"])
     said += f", {least if least == most else f'{least} to {most}'} replicates each"
     if row["gave_least"] is not None and row["gave_least"] < 1:
-        said += f", of which {exact(_down(100 * row['gave_least']))}{PERCENT} or more gave a figure"
+        said += f"; at least {exact(_down(100 * row['gave_least']))}{PERCENT} gave a figure"
     return said
 
 
@@ -210,7 +211,7 @@ def _coverage(row: Row) -> str:
     low, high = 100 * row["level_lowest"], 100 * row["level_highest"]
     points, chance = row["asked_points"], exact(_up(row["chance_points"]))
     if low == high:
-        asked = f"asked {exact(round(low - points, 2))}{EN_DASH}{exact(round(low + points, 2))}"
+        asked = f"asked {exact(round(low - points, 2))}{TO}{exact(round(low + points, 2))}"
     else:
         asked = f"of {_range(low, high)}, asked within {exact(points)} points"
     return f"{held}{PERCENT} ({asked}; chance ±{THIN_SPACE}{chance})"
@@ -221,7 +222,7 @@ def _wrong(row: Row, asked: Mapping[str, float]) -> str:
         return ""
     rate, part = 100 * row["rate"], asked["part_of_rate"]
     told = _range(100 * row["wrong_lowest"], 100 * row["wrong_highest"])
-    return f"{told}{PERCENT} (asked {exact(round(rate * (1 - part), 2))}{EN_DASH}{exact(round(rate * (1 + part), 2))})"
+    return f"{told}{PERCENT} (asked {exact(round(rate * (1 - part), 2))}{TO}{exact(round(rate * (1 + part), 2))})"
 
 
 _WORDS = {
@@ -258,7 +259,7 @@ def _range(low: float | None, high: float | None) -> str:
         return NOTHING
     if low == high:
         return _percent(round(low, 2))
-    return f"{_percent(_down(low))}{EN_DASH if low >= 0 and high >= 0 else ' to '}{_percent(_up(high))}"
+    return f"{_percent(_down(low))}{TO if low >= 0 and high >= 0 else ' to '}{_percent(_up(high))}"
 
 
 def _percent(value: float) -> str:

@@ -197,9 +197,9 @@ def test_the_site_tells_how_many_rows_are_outside(rows):
 
 def test_ranges_are_rounded_to_the_side_that_looks_worse():
     row = shown(coverage_lowest=0.92996, coverage_highest=0.97004, bias_percent_lowest=-0.01, bias_percent_highest=9.96)
-    assert row["coverage"].startswith("92.9–97.1\u202f% (asked 93–97; chance ±\u202f0.5)")
+    assert row["coverage"].startswith("92.9–\u206097.1\u202f% (asked 93–\u206097; chance ±\u202f0.5)")
     assert row["bias"].startswith("−0.1 to 10\u202f%; −0.25 to 4.99 where the truth is 0")
-    assert shown()["worlds"] == "3 worlds, 500 to 2000 replicates each, of which 98.7\u202f% or more gave a figure"
+    assert shown()["worlds"] == "3 worlds, 500 to 2000 replicates each; at least 98.7\u202f% gave a figure"
 
 
 def test_a_row_outside_says_in_what_and_where_it_is_farthest():
