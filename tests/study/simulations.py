@@ -16,6 +16,7 @@ stands in its unit, and intervals and tests judge it. No allowance is made for t
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,8 @@ def _rates(figures: Sequence[Figure]) -> dict[str, Any]:
 
 def derived(folder: Path = RESULTS) -> Record:
     """The record, made from the files that are there."""
-    read = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    held = {path.name: path.read_bytes() for path in sorted(folder.glob("*.json"))}
+    read = {name: json.loads(text) for name, text in held.items()}
     rows = [
         judged(found)
         for patterns, made in FAMILIES
@@ -161,7 +163,8 @@ def derived(folder: Path = RESULTS) -> Record:
     ]
     asked = {"bias_percent": BIAS_PERCENT, "points": POINTS, "part_of_rate": PART_OF_RATE, "replicates": REPLICATES}
     table = pl.DataFrame(rows, infer_schema_length=None)
-    return Record(NAME, {"asked": asked, "left_out": LEFT_OUT}, {"studies": table})
+    digests = {name: sha256(text).hexdigest()[:16] for name, text in held.items() if not _of(name, LEFT_OUT)}
+    return Record(NAME, {"asked": asked, "left_out": LEFT_OUT, "made_of": digests}, {"studies": table})
 
 
 def unaccounted(names: Iterable[str]) -> list[str]:
