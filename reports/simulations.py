@@ -137,10 +137,10 @@ def _said(rows: Sequence[Row], asked: Mapping[str, float]) -> list[str]:
     limits = (
         f"Asked are a bias under {exact(asked['bias_percent'])} % of the truth, intervals of 95 % that hold it in "
         f"{exact(95 - points)} to {exact(95 + points)} % of cases (of another level, within {exact(points)} points of it), "
-        f"tests whose false alarms are 0.05 ± {exact(around)}, and at least {integer(asked['replicates'])} replicates; a study "
-        "that fixed other limits beforehand is held to those. “Cautious only” is outside in nothing but intervals that hold too "
-        "often or false alarms that are too few. The chance of the simulation is not allowed for; one standard error of it "
-        "stands beside each coverage."
+        f"tests whose false alarms are 0.05 ± {exact(around)} (of another rate, within {exact(100 * asked['part_of_rate'])} % of "
+        f"it), and at least {integer(asked['replicates'])} replicates; a study that fixed other limits beforehand is held to "
+        "those. “Cautious only” is outside in nothing but intervals that hold too often or false alarms that are too few. The "
+        "chance of the simulation is not allowed for; one standard error of it stands beside each coverage."
     )
     outside = (
         f"Of {len(rows)} rows {count['outside']} are outside what was asked; in {astray} of these something does not hold that "

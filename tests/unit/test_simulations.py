@@ -192,7 +192,7 @@ def test_the_site_tells_how_many_rows_are_outside(rows):
     fewer = sum(row["replicates_least"] < 2000 for row in rows)
     assert said[-1].endswith(f"in all {fewer} rest on fewer replicates than that.")
     assert "a bias under 10 % of the truth, intervals of 95 % that hold it in 93 to 97 %" in said[1]
-    assert "0.05 ± 0.01, and at least 2000 replicates" in said[1]
+    assert "0.05 ± 0.01 (of another rate, within 20 % of it), and at least 2000 replicates" in said[1]
 
 
 def test_ranges_are_rounded_to_the_side_that_looks_worse():
