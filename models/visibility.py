@@ -3,17 +3,15 @@
 Belongs here: the modes, and the series and values each takes away. Does not: which years of the *target* a
 forecast starts from (the backtest cuts them, with ``Histories.until``), which vintage was read (the warehouse).
 
-=================== ==========================================================================================
-mode                what is taken away from the references
-=================== ==========================================================================================
-leave-one-out       the target's whole concept group: every series of the same thing in the same place
-leave-country-out   every series of the target's place, its concept group included. A technology counted in one
-                    country is a series of that country: for a series of United States households only other
-                    countries are left
-leave-medium-out    every series of the target's family of media, everywhere, its concept group included
-as-of               every value after the origin's calendar year, of all series; the target's own past is left.
-                    A series nothing is left of is gone; a launch after the origin is unknown
-=================== ==========================================================================================
+leave-one-out takes away the target's whole concept group: every series of the same thing in the same place.
+
+leave-country-out takes away every series of the target's place, its concept group included. A technology counted in one country
+is a series of that country: for a series of United States households only other countries are left.
+
+leave-medium-out takes away every series of the target's family of media, everywhere, its concept group included.
+
+as-of takes away every value after the origin's calendar year, of all series; the target's own past is left. A series nothing is
+left of is gone; a launch after the origin is unknown.
 
 In the first three the other series are complete: they may reach beyond the origin.
 """
