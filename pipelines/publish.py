@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -225,8 +226,10 @@ def simulated() -> Simulated:
 
 def _paragraphs(part: Any) -> list[str]:
     said = (_said_by(part) if isinstance(part, str) else inspect.getdoc(part)) or ""
-    paragraphs = [" ".join(p.split()) for p in said.split("\n\n")]
-    return [p.replace("``", "").replace("`", "") for p in paragraphs if not p.startswith(_BOUNDARY)]
+    # Each item of a list is a paragraph of its own.
+    paragraphs = [" ".join(p.split()) for p in re.split(r"\n\n(?:- )?|\n- ", said)]
+    # What is code there or stressed is read as words here.
+    return [re.sub(r"`|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)", "", p) for p in paragraphs if not p.startswith(_BOUNDARY)]
 
 
 def _said_by(module: str) -> str | None:
