@@ -20,7 +20,7 @@ DRAWS: Final = 400
 OBSERVED: Final = "observed"
 ONE_VINTAGE: Final = "figures of one vintage alone: how far they err is not known"
 NO_INTERVAL: Final = "descriptive, without an interval: retention and rank correlation have theirs"
-CORRECTED: Final = "limits from those of τ-b and from what revisions leave open of both reliabilities"
+CORRECTED: Final = "limits from those of τ-b and from what revisions leave open of both years' errors"
 DRAWN: Final = f"mean and central 95 % of {DRAWS} draws of errors from revisions of these years"
 _UNITS: Final = {
     "reliability_early": "share of variance",
@@ -62,11 +62,11 @@ def reliability(
     read = model.logit(early), model.logit(late)
     mended = (model.mended(*vintages[0]), model.mended(*vintages[1]))
     null = noise.noise_alone(read, mended, top_n=TOP, draws=DRAWS, seed=seed)
-    without = {"estimate": model.corrected(tau["estimate"], first, second)}
+    without = {"estimate": model.attenuation(read, mended, seed=seed).corrected(tau["estimate"])}
     if tau["lo"] is not None:
         ends = (tau["estimate"], tau["lo"], tau["hi"])
-        early_errors, late_errors = (model.variance_limits(*each, level=tau["level"], seed=seed) for each in vintages)
-        limits = model.corrected_limits(ends, (first, second), (early_errors, late_errors))
+        early_errors, late_errors = (model.variance_limits(each, level=tau["level"], seed=seed) for each in mended)
+        limits = model.corrected_limits(ends, read, mended, (early_errors, late_errors), seed=seed)
         without |= dict(zip(("lo", "hi"), limits, strict=True))
     told_by = f"{len(mended[0])} figures of {years[0]} and {len(mended[1])} of {years[1]}"
     said = f"from revisions of {told_by}; what no vintage mended is not in it"

@@ -12,6 +12,7 @@ from longwave.models import noise
 from longwave.models import reliability as model
 from longwave.models.persistence import _draw, percentiles
 from longwave.models.ranks import signs, top_membership
+from scipy import stats
 
 KNOWN = None
 TOP = 10
@@ -41,13 +42,22 @@ def read_twice(n, tau, r, rng, kind="normal"):
 
 
 def known_errors(r, m, rng, kind="normal"):
-    """σ, what is not known of its square, and the revisions, as the model reads them off m of these; or σ as it is."""
+    """σ, what is not known of its square, and errors: of m revisions, as the model reads them; or all of it as it is."""
     if m is KNOWN:
-        return float(np.sqrt((1.0 - r) / r)), (1.0, 1.0), None
+        return float(np.sqrt((1.0 - r) / r)), (1.0, 1.0), as_they_are(r, kind)
     later = rng.standard_normal(m)
     figures = share(later + errors(m, r, rng, kind)), share(later)
-    limits = model.variance_limits(*figures, level=0.95, seed=int(rng.integers(2**31)))
-    return model.revision_sd(*figures), limits, model.mended(*figures)
+    moved = model.mended(*figures)
+    limits = model.variance_limits(moved, level=0.95, seed=int(rng.integers(2**31)))
+    return model.revision_sd(*figures), limits, moved
+
+
+def as_they_are(r, kind, many=2000):
+    """Errors at the middles of equal parts of their distribution, of the variance that they have."""
+    erring = many if kind == "normal" else many // 4
+    at = stats.norm.ppf((np.arange(erring) + 0.5) / erring)
+    drawn = np.concatenate([at, np.zeros(many - erring)])
+    return drawn * np.sqrt((1.0 - r) / r / (drawn**2).mean())
 
 
 @numba.njit(cache=False)
@@ -102,14 +112,15 @@ def of_panel(n, tau, r, revisions, number, rng, kind="normal"):
     read = tau_limits(x, y, number)
     rows = []
     for m in revisions:
-        (sd, open_early, _), (late_sd, open_late, _) = (known_errors(r, m, rng, kind) for _ in range(2))
+        (sd, open_early, moved), (late_sd, open_late, moved_late) = (known_errors(r, m, rng, kind) for _ in range(2))
         first, second = model.reliability(share(x), sd), model.reliability(share(y), late_sd)
         apart = model.told_apart(share(x), sd)
         if min(first, second) <= 0.0:
             rows.append([first, apart, np.nan, np.nan, np.nan])
             continue
-        limits = model.corrected_limits(read, (first, second), (open_early, open_late))
-        rows.append([first, apart, model.corrected(read[0], first, second), *limits])
+        given = (x, y), (moved, moved_late)
+        limits = model.corrected_limits(read, *given, (open_early, open_late), seed=number)
+        rows.append([first, apart, model.attenuation(*given, seed=number).corrected(read[0]), *limits])
     return rows
 
 

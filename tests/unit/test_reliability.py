@@ -21,14 +21,6 @@ def share(odds):
     return 100.0 / (1.0 + np.exp(-odds))
 
 
-def world(n=4000, sd=0.5, move=0.8, seed=3):
-    """True log odds at two years, and two readings of each with errors of this standard deviation."""
-    rng = np.random.default_rng(seed)
-    early = rng.normal(size=n)
-    late = 0.7 * early + move * rng.normal(size=n)
-    return early, late, [share(level + sd * rng.normal(size=n)) for level in (early, early, late, late)]
-
-
 def test_log_odds_and_revisions_by_hand():
     assert model.logit([50.0, 0.0, 100.0]) == pytest.approx([0.0, -7.6004, 7.6004], abs=1e-4)
     assert np.isnan(model.revision_sd([50.0] * 29, [60.0] * 29))
@@ -44,7 +36,7 @@ def test_reliability_by_hand():
 
 def test_few_revisions_or_few_large_ones_leave_more_open():
     def known(odds):
-        return model.variance_limits(np.full(len(odds), 50.0), share(odds), level=0.95, seed=1)
+        return model.variance_limits(odds, level=0.95, seed=1)
 
     assert known(np.zeros(40)) == (1.0, 1.0)  # never revised
     assert known(np.tile([0.3, -0.3], 20)) == pytest.approx((1.0, 1.0))
@@ -62,15 +54,66 @@ def test_few_revisions_or_few_large_ones_leave_more_open():
 
 
 KNOWN = ((1.0, 1.0), (1.0, 1.0))
+READ = np.random.default_rng(4).normal(size=(2, 500))
 
 
-def limits(tau, low, high, errors=KNOWN, parts=(0.8, 0.7)):
-    return model.corrected_limits((tau, low, high), parts, errors)
+def drawn(kind, sd, seed=2, size=4000):
+    """Errors of this standard deviation: normal, or of one figure in four."""
+    rng = np.random.default_rng(seed)
+    errors = rng.normal(size=size) * (1.0 if kind == "normal" else 2.0 * (rng.random(size) < 0.25))
+    return sd * errors / np.sqrt((errors**2).mean())
+
+
+def spearman(tau, *parts):
+    """Greiner's ρ over what errors leave of it, and back."""
+    return 2.0 / np.pi * np.arcsin(np.sin(np.pi / 2.0 * tau) / np.sqrt(np.prod(parts)))
+
+
+def test_without_errors_nothing_is_corrected_and_of_nothing_but_errors_nothing_can_be_said():
+    exact = model.attenuation(READ, (np.zeros(30), np.zeros(30)), seed=1)
+    assert [exact.corrected(tau) for tau in (-0.7, 0.0, 0.3, 1.0)] == pytest.approx([-0.7, 0.0, 0.3, 1.0])
+    nothing = model.attenuation(READ, (np.full(30, 9.0), np.zeros(30)), seed=1)
+    assert [nothing.corrected(tau) for tau in (-0.1, 0.0, 0.1)] == [-1.0, 0.0, 1.0]
+    assert nothing.beyond(0.1) == np.inf
+
+
+def test_of_normal_errors_the_correction_is_spearmans():
+    errors = drawn("normal", 0.5), drawn("normal", 0.4, 3)
+    parts = [model.reliability(share(level), sd) for level, sd in zip(READ, (0.5, 0.4), strict=True)]
+    found = model.attenuation(READ, errors, seed=1)
+    for tau in (0.1, 0.3, 0.5):
+        assert found.corrected(tau) == pytest.approx(spearman(tau, *parts), abs=0.01)
+        assert found.corrected(-tau) == -found.corrected(tau)
+    # More than errors would leave of 1: in proportion, and cut off.
+    assert found.corrected(0.95) == 1.0 < found.beyond(0.95) < 1.7
+    assert model.attenuation(READ, errors, (2.0, 1.0), seed=1).corrected(0.3) > found.corrected(0.3) + 0.02
+
+
+@pytest.mark.parametrize("kind", ["normal", "one in four"])
+def test_what_errors_took_from_a_rank_correlation_is_given_back(kind):
+    rng = np.random.default_rng(3)
+    early = rng.normal(size=4000)
+    late = 3.0 * (0.7 * early + 0.5 * rng.normal(size=4000))
+    x, y = early + drawn(kind, 0.6, 4), late + drawn(kind, 1.5, 5)
+    read, true = (float(weighted_tau_b(a, b)[0]) for a, b in ((x, y), (early, late)))
+    found = model.attenuation((x, y), (drawn(kind, 0.6, 6, 500), drawn(kind, 1.5, 7, 500)), seed=1)
+    assert read < true - 0.1
+    assert found.corrected(read) == pytest.approx(true, abs=0.025)
+    if kind != "normal":  # few that err by much take less from ranks than their variance would have it
+        parts = [model.reliability(share(level), sd) for level, sd in ((x, 0.6), (y, 1.5))]
+        assert spearman(read, *parts) > true + 0.05
+
+
+def limits(tau, low, high, errors=KNOWN):
+    return model.corrected_limits(
+        (tau, low, high), READ, (drawn("normal", 0.5), drawn("normal", 0.4, 3)), errors, seed=1
+    )
 
 
 def test_limits_of_what_is_corrected_are_those_of_tau_where_errors_are_known_and_wider_where_they_are_not():
+    known = model.attenuation(READ, (drawn("normal", 0.5), drawn("normal", 0.4, 3)), seed=1)
     alone = limits(0.4, 0.2, 0.5)
-    assert alone == pytest.approx([model.corrected(end, 0.8, 0.7) for end in (0.2, 0.5)])
+    assert alone == pytest.approx([known.corrected(end) for end in (0.2, 0.5)])
     before = alone
     for off in (0.1, 0.3, 0.6):
         wider = limits(0.4, 0.2, 0.5, ((1.0 - off, 1.0 + off), (1.0 - off, 1.0 + off)))
@@ -82,24 +125,12 @@ def test_limits_of_what_is_corrected_are_those_of_tau_where_errors_are_known_and
         [-end for end in limits(0.4, 0.2, 0.5, open_both)[::-1]]
     )
     # It may be that all is error; of τ-b alone, what was read.
-    assert limits(0.4, 0.2, 0.5, ((0.5, 5.0), (1.0, 1.0)))[1] == 1.0
+    assert limits(0.4, 0.2, 0.5, ((0.5, 9.0), (1.0, 1.0)))[1] == 1.0
     assert limits(0.0, -0.1, 0.1, open_both) == pytest.approx(limits(0.0, -0.1, 0.1))
-    # By hand: of σ² = 0.2 half or twice as much, the other reading being without error.
-    rho = [np.sin(np.pi / 2 * 0.4) / np.sqrt(1 - 0.2 * grows) for grows in (0.5, 1.0, 2.0)]
-    found = limits(0.4, 0.4, 0.4, ((0.5, 2.0), (1.0, 1.0)), (0.8, 1.0))
-    assert np.sin(np.pi / 2 * np.array(found)) == pytest.approx([rho[0], rho[2]])
-
-
-def test_what_errors_took_from_a_rank_correlation_is_given_back():
-    early, late, (x, again, y, _) = world()
-    sd = model.revision_sd(x, again) / np.sqrt(2.0)  # both of these readings err
-    assert sd == pytest.approx(0.5, rel=0.05)
-    first, second = model.reliability(x, sd), model.reliability(y, sd)
-    assert (first, second) == pytest.approx((1 / 1.25, 1.13 / 1.38), abs=0.02)
-    true, read = (float(weighted_tau_b(a, b)[0]) for a, b in ((early, late), (x, y)))
-    assert read < true - 0.05
-    assert model.corrected(read, first, second) == pytest.approx(true, abs=0.02)
-    assert model.corrected(0.9, 0.5, 0.5) == 1.0
+    # Of one year's errors alone: the ends that half or twice their variance would give.
+    errors = drawn("normal", 0.5), drawn("normal", 0.4, 3)
+    ends = [model.attenuation(READ, errors, (grows, 1.0), seed=1).corrected(0.4) for grows in (0.5, 2.0)]
+    assert limits(0.4, 0.4, 0.4, ((0.5, 2.0), (1.0, 1.0))) == pytest.approx(ends)
 
 
 def alone(read, late, first, second, draws=200, seed=1):
