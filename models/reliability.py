@@ -174,12 +174,13 @@ def corrected_limits(
     known = attenuation(levels, revisions, seed=seed)
     middle, low, high = (known.beyond(value) for value in tau)
     under, over = [middle - low], [high - middle]
-    for limits, of in zip(errors, (lambda grows: (grows, 1.0), lambda grows: (1.0, grows)), strict=True):
-        ends = [attenuation(levels, revisions, of(grows), seed=seed).beyond(tau[0]) for grows in limits]
+    alone = [[(grows, 1.0) for grows in errors[0]], [(1.0, grows) for grows in errors[1]]]
+    for pairs in alone:
+        ends = [attenuation(levels, revisions, grows, seed=seed).beyond(tau[0]) for grows in pairs]
         under.append(middle - min(*ends, middle))
         over.append(max(*ends, middle) - middle)
-    ends = [middle - float(np.hypot.reduce(under)), middle + float(np.hypot.reduce(over))]
-    return float(np.clip(ends[0], -1.0, 1.0)), float(np.clip(ends[1], -1.0, 1.0))
+    least, most = middle - float(np.hypot.reduce(under)), middle + float(np.hypot.reduce(over))
+    return max(least, -1.0), min(most, 1.0)
 
 
 def overlap(early: ArrayLike, late: ArrayLike, depth: float = DEPTH) -> float:
