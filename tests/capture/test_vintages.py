@@ -160,10 +160,8 @@ def test_an_address_that_changes_with_the_day_cannot_be_asked_of_an_archive(worl
     assert "changes from day to day" in captured.failures[0]
 
 
-# Eight of the 24 orders; the property test of the merge permutes more.
-@pytest.mark.parametrize(
-    "order", list(itertools.permutations(range(4)))[::3], ids=lambda order: "".join(map(str, order))
-)
+# Four of the 24 orders, each first and last once; the property test of the merge permutes more.
+@pytest.mark.parametrize("order", ["0123", "1302", "2031", "3210"])
 def test_whatever_order_captures_arrive_in_the_table_is_the_same(world, order, build_once):
     """B stands between two equal ones: what was set aside as nothing new counts again once B is there."""
     bodies = {
@@ -173,7 +171,7 @@ def test_whatever_order_captures_arrive_in_the_table_is_the_same(world, order, b
         "20200601120000": iraq("15.2"),
     }
     for nth in order:
-        stamp = list(bodies)[nth]
+        stamp = list(bodies)[int(nth)]
         archived_at(world, {stamp: bodies[stamp]})
         recovered(world)
     found = [as_of(world, f"{year}-12-31") for year in range(2013, 2021)]
