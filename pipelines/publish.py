@@ -176,6 +176,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
         persistence.persistence,
         top_ranks,
         reliability,
+        reliability.attenuation,
         reliability.overlap,
         noise,
         half_life,
