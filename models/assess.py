@@ -7,7 +7,7 @@ words.
 The scale. Forecasters know shares in points and counts per 100 people. A series with a ceiling (100 % for shares, stated
 for counts) is read as percent of that ceiling. A count without a ceiling says nothing of how much is still to come, so it
 is put where counts stood at its age: its last value is set to the median of the references' counts per 100 people at that
-age. Forecasts are brought back to the unit of the series and never leave 0 to the ceiling.
+age, without those that it is a copy of. Forecasts are brought back to the unit of the series and never leave 0 to the ceiling.
 
 A series that has the figures of a reference, or is a count that moves as one does whatever its unit, would be forecast by
 what that became: the reference's whole concept group is left out of what is learnt, where a forecaster without it can be
@@ -267,16 +267,23 @@ def assess(
         raise ValueError(f"horizon {horizon} must be at least 1")
     typical, found = typical_counts(references), {}
     # A batch at a time: one grid of years for all would take memory by the earliest and the latest year of any.
-    batches = [own_histories(part, ceiling, typical) for part in _batches(frame)]
-    twins = {name: twin for part, _ in batches for name, twin in copies(part, references).items()}
-    others = _without_twins(twins, references, without)
-    for part, scale in batches:
-        copied = np.array([others is not None and name in twins for name in part.info["series"]])
-        for rows, teacher in ((~copied, forecaster), (copied, others)):
-            if rows.any() and teacher is not None:
-                asked = (part.take(rows), scale[rows], teacher, ceiling, curve, horizon)
-                for each in _assess_part(*asked, twins, left_out=teacher is others):
-                    found[each.series] = each
+    batches = [(own, *own_histories(own, ceiling, typical)) for own in _batches(frame)]
+    twins = {name: twin for _, part, _ in batches for name, twin in copies(part, references).items()}
+    copied = frozenset(twins) if without is not None else frozenset()
+    groups = _groups_of([twins[name] for name in copied], references)
+    others = without(groups) if without is not None and groups else None
+    # Where counts stood at an age is learnt, too: a copy is not put where it became.
+    unlike = references.take(~references.info["concept_group"].is_in(list(groups)).to_numpy()) if groups else references
+    for own, part, scale in batches:
+        of_others = np.array([name in copied for name in part.info["series"]])
+        asked = [(part.take(~of_others), scale[~of_others], forecaster)] if not of_others.all() else []
+        if of_others.any() and others is not None:
+            again = own.filter(pl.col("series").is_in(list(copied)))
+            asked.append((*own_histories(again, ceiling, typical_counts(unlike)), others))
+        for histories, scales, teacher in asked:
+            given = (histories, scales, teacher, ceiling, curve, horizon)
+            for each in _assess_part(*given, twins, left_out=teacher is others):
+                found[each.series] = each
     return [found[name] for name in frame["series"].unique(maintain_order=True)]
 
 
@@ -290,14 +297,9 @@ def _batches(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from frame.join(batch, on="series").partition_by("batch", include_key=False)
 
 
-def _without_twins(
-    twins: Mapping[str, str], references: Histories, without: Callable[[frozenset[str]], Forecaster] | None
-) -> Forecaster | None:
-    """A forecaster that has learnt from no concept group of a twin; None where it is not needed or cannot be had."""
-    if not twins or without is None:
-        return None
-    same = references.info["series"].is_in(list(twins.values()))
-    return without(frozenset(references.info.filter(same)["concept_group"]))
+def _groups_of(series: Sequence[str], references: Histories) -> frozenset[str]:
+    """The concept groups of some references."""
+    return frozenset(references.info.filter(pl.col("series").is_in(series))["concept_group"])
 
 
 def _assess_part(

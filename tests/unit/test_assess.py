@@ -269,6 +269,27 @@ def test_a_series_that_is_a_reference_is_forecast_by_what_has_not_learnt_from_it
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("times", [1.0, 100.0])
+def test_a_count_that_is_a_reference_is_put_where_the_others_stood(times):
+    """The references of its own group have most of the counts at its age, and say nothing of where it stands."""
+    shape = np.array([1.0, 3, 8, 10, 15, 28, 29])
+    mates = [reference(f"s/count/mate{n}", times * shape * (1 + n), unit="count") for n in range(9)]
+    rest = [
+        reference(f"s/count/{n}", [2.0 + n, 5, 9, 20, 30, 41, 55], unit="count").with_columns(
+            concept_group=pl.lit("others")
+        )
+        for n in range(5)
+    ]
+    others = Drawn()
+    own = series(7.0 * shape, "copy", start=1980, launch=1980)
+    references = Histories.from_frame(pl.concat([*mates, *rest]))
+    (found,) = assess(own, Drawn(), ceiling=None, references=references, curve=None, without=lambda _: others)
+    assert any("left out" in said for said in found.warnings)
+    ((history, _),) = others.asked
+    assert history.levels[0, np.isfinite(history.levels[0])][-1] == pytest.approx(55.0)
+    assert found.forecast.point[0] == pytest.approx(1.1 * 7.0 * 29)
+
+
 def test_years_that_lie_far_apart_in_a_file_do_not_meet_on_one_grid(monkeypatch):
     """Each batch has the years of its own series: fifteen series, one of them a thousand years before."""
     monkeypatch.setattr("longwave.models.assess.BATCH", 10)
