@@ -9,7 +9,8 @@ samples of as many might have been (the Bayesian bootstrap: Rubin 1981), each to
 errors from few of them is part of the range. The true level of an adopter read at y is y − d, drawn with a chance in proportion
 to the weight of d times the normal density of the true level. Its variance is what errors leave of the variance of levels,
 Σ w d² (n − 3)/(n − 1) being theirs as in reliability. The late reading is that level, brought to the variance of the late year,
-and an error drawn from the late year's revisions by weights of their own.
+and an error drawn from the late year's revisions by weights of their own. Taken for granted: errors of the two years know nothing
+of each other, and true levels are normal.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Final
 import numba
 import numpy as np
 from longwave.models.ranks import FloatArray, retention, weighted_tau_b
+from longwave.models.reliability import LEAST_LEVELS
 from numpy.typing import ArrayLike
 
 LEAST_LEFT: Final = 0.01
@@ -48,9 +50,17 @@ def noise_alone(
         draws: of true levels and errors.
         seed: of the draws.
 
+    Raises:
+        ValueError: levels of fewer than four adopters or of different ones, or a year without a revision.
+
     """
     read, other = (np.asarray(values, dtype=np.float64) for values in levels)
     first, second = (np.asarray(values, dtype=np.float64) for values in revisions)
+    if len(read) < LEAST_LEVELS or len(read) != len(other) or not (len(first) and len(second)):
+        raise ValueError(
+            f"{len(read)} and {len(other)} levels, {len(first)} and {len(second)} revisions: of as many adopters, four at least, "
+            "and one revision of each year"
+        )
     late = read_again(read, float(other.var(ddof=1)), (first, second), draws, np.random.default_rng(seed))
     taus = np.array([float(weighted_tau_b(read, each)[0]) for each in late])
     stays = np.array([retention(read, each, top_n) for each in late])
@@ -62,26 +72,26 @@ def read_again(
 ) -> FloatArray:
     """Late readings (draws, n) of adopters read at `read` whose true levels have not moved; ``spread``: variance of late ones."""
     n = len(read)
-    shrunk = (n - 3) / (n - 1)
     around, early = read - read.mean(), float(read.var(ddof=1))
-    (first, left), (second, late_left) = (
-        _weighted(mended, variance, shrunk, draws, rng)
-        for mended, variance in zip(revisions, (early, spread), strict=True)
+    # As much smaller as reliability has their variance.
+    first, second = (np.sqrt((n - 3) / (n - 1)) * mended for mended in revisions)
+    (running, left), (late_running, late_left) = (
+        _weighted(first, early, draws, rng),
+        _weighted(second, spread, draws, rng),
     )
     errors = np.empty((draws, n))
-    _errors_given(around, revisions[0], first, left, rng, TRIES, errors)
+    _errors_given(around, first, running, left, rng, TRIES, errors)
     true = (around - errors) * np.sqrt(late_left / left)[:, None]
-    at = _drawn(second, n, rng)
-    result: FloatArray = true + revisions[1][at] * rng.choice([-1.0, 1.0], size=(draws, n))
+    result: FloatArray = true + second[_drawn(late_running, n, rng)] * rng.choice([-1.0, 1.0], size=(draws, n))
     return result
 
 
 def _weighted(
-    mended: FloatArray, variance: float, shrunk: float, draws: int, rng: np.random.Generator
+    mended: FloatArray, variance: float, draws: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Running weights (draws, m) of revisions, the last 1, and the variance (draws,) that these errors leave to true levels."""
     weights = rng.dirichlet(np.ones(len(mended)), draws)
-    left = np.maximum(variance - shrunk * (weights @ mended**2), LEAST_LEFT * variance)
+    left = np.maximum(variance - weights @ mended**2, LEAST_LEFT * variance)
     running = np.cumsum(weights, axis=1)
     running[:, -1] = 1.0
     return running, left

@@ -22,7 +22,7 @@ def share(odds):
 
 
 def test_log_odds_and_revisions_by_hand():
-    assert model.logit([50.0, 0.0, 100.0]) == pytest.approx([0.0, -7.6004, 7.6004], abs=1e-4)
+    assert model.logit([50.0, 0.0, 100.0]) == pytest.approx([0.0, -13.8155, 13.8155], abs=1e-4)
     assert np.isnan(model.revision_sd([50.0] * 29, [60.0] * 29))
     assert model.revision_sd([50.0] * 30, [60.0] * 30) == pytest.approx(np.log(1.5))
 
@@ -127,6 +127,9 @@ def test_limits_of_what_is_corrected_are_those_of_tau_where_errors_are_known_and
     # It may be that all is error; of τ-b alone, what was read.
     assert limits(0.4, 0.2, 0.5, ((0.5, 9.0), (1.0, 1.0)))[1] == 1.0
     assert limits(0.0, -0.1, 0.1, open_both) == pytest.approx(limits(0.0, -0.1, 0.1))
+    # More than errors leave of anything: an interval still, and a correlation's.
+    assert limits(0.95, 0.9, 0.99) == (1.0, 1.0)
+    assert limits(-0.95, -0.99, -0.9, open_both) == (-1.0, pytest.approx(-1.0))
     # Of one year's errors alone: the ends that half or twice their variance would give.
     errors = drawn("normal", 0.5), drawn("normal", 0.4, 3)
     ends = [model.attenuation(READ, errors, (grows, 1.0), seed=1).corrected(0.4) for grows in (0.5, 2.0)]
@@ -168,6 +171,24 @@ def test_errors_are_drawn_by_their_weight_and_by_the_level_they_would_leave(trie
         chance = np.array([0.5, 0.15, 0.15, 0.1, 0.1]) * np.exp(-((read - values) ** 2) / 2.0)
         seen = np.array([(out[:, at] == value).mean() for value in values])
         assert seen == pytest.approx(chance / chance.sum(), abs=0.01)
+
+
+def test_too_little_is_refused():
+    few, some = np.arange(3.0), np.arange(5.0)
+    for levels, revisions in (
+        ((few, few), (some, some)),
+        ((some, some), (some, np.empty(0))),
+        ((some, some + np.nan), (some, some)),
+    ):
+        with pytest.raises(ValueError, match="levels"):
+            model.attenuation(levels, revisions, seed=1)
+    for levels, revisions in (
+        ((few, few), (some, some)),
+        ((some, few), (some, some)),
+        ((some, some), (np.empty(0), some)),
+    ):
+        with pytest.raises(ValueError, match="levels"):
+            alone(*levels, *revisions)
 
 
 def test_late_readings_vary_as_those_that_were_read_and_leave_the_mean_alone():
