@@ -103,7 +103,7 @@ def revised_shares(con: duckdb.DuckDBPyConnection, records: Mapping[str, tuple[s
     )
     found = {}
     for name, (source, measure) in records.items():
-        own = frame.filter(pl.col("source") == source, pl.col("measure") == measure).sort("earlier")
+        own = frame.filter(pl.col("source") == source, pl.col("measure") == measure).sort("adopter", "year", "earlier")
         ends = own.group_by("adopter", "year", maintain_order=True).agg(
             pl.col("value_earlier").first(), pl.col("value_later").last()
         )

@@ -14,7 +14,7 @@ from longwave.models.ranks import retention, weighted_tau_b
 from longwave.pipelines import blocks, find, find_reliability
 
 WORLDS = runpy.run_path(str(Path(__file__).parents[1] / "study" / "reliability_worlds.py"))
-TAU = {"estimate": 0.5, "lo": 0.3, "hi": 0.7, "level": 0.95}
+TAU = {"estimate": 0.5, "lo": 0.3, "hi": 0.7, "level": 0.95, "reason": None}
 
 
 def share(odds):
@@ -272,6 +272,30 @@ def test_every_row_has_a_number_or_the_reason_why_not():
     assert {name: len(of) for name, of in units.items()} == dict.fromkeys(names, 1)
     few = find_reliability.reliability(pairs(9), None, TAU, (2000, 2010), 1)
     assert few[0]["estimate"] is None
+
+
+@pytest.mark.parametrize(
+    ("places", "figures", "tau", "why"),
+    [
+        (60, None, TAU, find_reliability.ONE_VINTAGE),
+        (19, revised(0.3), TAU, "19 adopters at both years of the 20 at least"),
+        (60, revised(0.3, n=29), TAU, "29 figures of 2000 in two vintages of the 30 at least"),
+        (60, revised(0.3, (2000,)), TAU, "0 figures of 2010 in two vintages of the 30 at least"),
+        (60, revised(0.3), TAU | {"estimate": None, "reason": "too few"}, "too few"),
+        (60, revised(0.3), TAU | {"estimate": None}, find_reliability.NO_TAU),
+        (60, revised(9.0), TAU, find_reliability.AS_LARGE),
+    ],
+)
+def test_what_is_not_known_says_why(places, figures, tau, why):
+    rows = find_reliability.reliability(pairs(places), figures, tau, (2000, 2010), 1)
+    assert {row["note"] for row in rows if row["measure"] != "overlap"} == {why}
+
+
+def test_a_corrected_correlation_has_limits_where_the_one_that_was_read_has():
+    rows = find_reliability.reliability(pairs(), revised(0.3), TAU | {"lo": None, "hi": None}, (2000, 2010), 1)
+    (row,) = [row for row in rows if row["measure"] == "tau_b_corrected"]
+    assert row["estimate"] > 0.5
+    assert [row[name] for name in ("lo", "hi", "level", "note")] == [None, None, None, find_reliability.NO_LIMITS]
 
 
 def test_the_study_keeps_them_beside_persistence(monkeypatch):
