@@ -73,6 +73,13 @@ def variance_limits(revisions: ArrayLike, *, level: float, seed: int) -> tuple[f
     return float(low), float(high)
 
 
+def carried_by(revisions: ArrayLike) -> int:
+    """How few of the revisions (m,) hold half of the sum of their squares: a handful does not tell how large errors are."""
+    squares = np.sort(np.asarray(revisions, dtype=np.float64) ** 2)[::-1]
+    total = float(squares.sum())
+    return int(np.searchsorted(np.cumsum(squares), 0.5 * total)) + 1 if total > 0.0 else 0
+
+
 def reliability(shares: ArrayLike, sd: float) -> float:
     """Part of the variance of the log odds of shares (n,) that errors of this standard deviation leave, 0 to 1.
 

@@ -57,6 +57,13 @@ KNOWN = ((1.0, 1.0), (1.0, 1.0))
 READ = np.random.default_rng(4).normal(size=(2, 500))
 
 
+def test_few_large_revisions_are_told_as_few():
+    assert model.carried_by([]) == model.carried_by(np.zeros(30)) == 0
+    assert model.carried_by([*np.full(99, 0.001), -2.0]) == 1
+    assert model.carried_by(np.tile([0.3, -0.3], 20)) == 20
+    assert model.carried_by([3.0, -2.0, 2.0, 2.0]) == 2  # 9 and 4 of 21
+
+
 def drawn(kind, sd, seed=2, size=4000):
     """Errors of this standard deviation: normal, or of one figure in four."""
     rng = np.random.default_rng(seed)
