@@ -2,12 +2,12 @@
 
 Worlds are in `impact_worlds.py`: media as held (one of 90 places in 18 subregions, five of 18 in six), and of 120 places in 40
 subregions; alike, or each following its early ranks by a β of its own. The truth of a fit is its skill in a large population of
-samples of the medium left out, of the same number of places and subregions. Asked, with three standard errors of the simulation:
-bias under 0.03, and intervals that hold it in 93 % or more; with six subregions no interval can be as exact, and they hold in
-more. To come: how often intervals over all media hold the mean skill of such fits
-in any medium of the population; told and not asserted, and so it is of t-intervals over the media's own skills. Boosting is of
-worlds of media as held alone, since its fits and their predictions in every resample take far longer than a line's: an hour.
-Writes `results/impact_*.json`; figures are quoted from those files only.
+samples of the medium left out, of the same number of places and subregions. Asked, with three standard errors of the
+simulation: bias under 0.03, and intervals that hold it in 93 % or more; with six subregions no interval can be as exact, and
+they hold in more. To come: how often intervals over all media hold the mean skill of such fits in any medium of the population;
+told and not asserted, and so it is of t-intervals over the media's own skills. Boosting is of worlds of media as held alone,
+since its fits and their predictions in every resample take far longer than a line's: an hour. Writes `results/impact_*.json`;
+figures are quoted from those files only.
 """
 
 import json

@@ -188,3 +188,21 @@ def test_the_methods_say_of_skill_what_the_study_found(root):
         f"another, those over all media held the mean skill in media to come in {held('all media', 'held_to_come', ('apart',))}"
     )
     assert told in " ".join(impact.__doc__.split())
+
+
+def test_the_methods_say_of_boosting_what_the_study_found(root):
+    study = json.loads((root / "tests" / "study" / "results" / "impact_boosting.json").read_text(encoding="utf-8"))
+    assert study["replicates"] >= 2000
+
+    def held(end):
+        found = [
+            100 * row["coverage"] for own in study["worlds"].values() for name, row in own.items() if name.endswith(end)
+        ]
+        return f"{min(found):.1f} to {max(found):.1f} %"
+
+    told = (
+        f"In {study['replicates']:,} of each of {len(study['worlds'])} kinds intervals of boosting held its skill in "
+        f"{held('18 subregions')} for media of 18 subregions, in {held('6 subregions')} for those of six, and in "
+        f"{held('all media')} over all media"
+    )
+    assert told in " ".join(impact.__doc__.split())
