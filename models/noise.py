@@ -11,6 +11,11 @@ to the weight of d times the normal density of the true level. Its variance is w
 Σ w d² (n − 3)/(n − 1) being theirs as in reliability. The late reading is that level, brought to the variance of the late year,
 and an error drawn from the late year's revisions by weights of their own. Taken for granted: errors of the two years know nothing
 of each other, and true levels are normal.
+
+In 2,000 simulated panels of each of 36 kinds, in a quarter of which one figure in four errs, τ-b lay within its null in 92.7 to
+95.3 % where 60 or 200 revisions tell the errors, and in 91.2 to 94.8 % where 30 do. Where one figure in a hundred errs, few
+revisions tell of it, and τ-b lay within in 42.6 to 90.3 %. The share of the top that stays lay within in 64.9 % or more
+(`tests/study/results/reliability.json`).
 """
 
 from __future__ import annotations

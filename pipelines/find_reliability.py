@@ -24,7 +24,9 @@ NO_TAU: Final = "no rank correlation of those present at both years"
 NO_LIMITS: Final = "without limits, as τ-b is"
 NO_INTERVAL: Final = "descriptive, without an interval: retention and rank correlation have theirs"
 CORRECTED: Final = "limits from those of τ-b and from what revisions leave open of both years' errors"
-DRAWN: Final = f"mean and central 95 % of {DRAWS} draws of errors from revisions of these years"
+DRAWN: Final = (
+    f"mean and central 95 % of {DRAWS} draws of errors from revisions of these years; too narrow where few of them err"
+)
 _UNITS: Final = {
     "reliability_early": "share of variance",
     "reliability_late": "share of variance",

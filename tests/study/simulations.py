@@ -167,6 +167,12 @@ def derived(folder: Path = RESULTS) -> Record:
     return Record(NAME, {"asked": asked, "left_out": LEFT_OUT, "made_of": digests}, {"studies": table})
 
 
+def missing(names: Iterable[str]) -> list[str]:
+    """Patterns of files that rows are made of and that no file has."""
+    held = list(names)
+    return sorted(one for patterns, _ in FAMILIES for one in patterns if not any(_of(name, (one,)) for name in held))
+
+
 def unaccounted(names: Iterable[str]) -> list[str]:
     """Files that are neither in the table nor left out with a reason."""
     patterns = [*(pattern for patterns, _ in FAMILIES for pattern in patterns), *LEFT_OUT]

@@ -52,6 +52,8 @@ def test_every_file_of_the_studies_is_in_the_table_or_left_out_with_a_reason(tab
     names = {path.name for path in RESULTS.iterdir()}
     assert table["unaccounted"](names) == []
     assert table["unaccounted"]([*names, "a_new_one.json"]) == ["a_new_one.json"]
+    assert table["missing"](names) == []
+    assert table["missing"]([name for name in names if name != "half_life.json"]) == ["half_life.json"]
     told = {name for row in rows for name in row["files"].split(", ")}
     left = {name for pattern in table["LEFT_OUT"] for name in (path.name for path in RESULTS.glob(pattern))}
     assert all(any(RESULTS.glob(pattern)) and why for pattern, why in table["LEFT_OUT"].items())
@@ -74,7 +76,9 @@ def test_rows_say_what_stands_in_the_files(rows):
     def read(name):
         return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
-    held = [row["corrected"]["coverage"] for world, row in read("reliability")["panels"].items() if "four" not in world]
+    held = [
+        row["corrected"]["coverage"] for world, row in read("reliability")["panels"].items() if "hundred" not in world
+    ]
     row = by["τ-b corrected for errors"]
     assert (row["coverage_lowest"], row["coverage_highest"]) == (round(min(held), 4), round(max(held), 4))
     assert len(row["too_high_in"]) == sum(share > 0.97 for share in held)
@@ -164,7 +168,7 @@ def test_errors_told_in_fewer_words_are_read_too(table):
             "n = 40: known": {key: {"below": 0.02, "within": 0.95, "above": 0.03} for key in ("tau", "retention")}
         },
     }
-    study["panels"]["n = 40, one in four errs: known"] = study["panels"]["n = 40: known"]
+    study["panels"]["n = 40, one in a hundred errs: known"] = study["panels"]["n = 40: known"]
     made = runpy.run_path(str(STUDY / "simulation_rows.py"))["reliability"]([("reliability.json", study)])
     assert [(len(found.figures), found.figures[0].replicates) for found in made] == [
         (2, 2000),
