@@ -274,12 +274,13 @@ def assess(
     others = without(groups) if without is not None and groups else None
     # Where counts stood at an age is learnt, too: a copy is not put where it became.
     unlike = references.take(~references.info["concept_group"].is_in(list(groups)).to_numpy()) if groups else references
+    theirs = typical_counts(unlike) if groups else typical
     for own, part, scale in batches:
         of_others = np.array([name in copied for name in part.info["series"]])
         asked = [(part.take(~of_others), scale[~of_others], forecaster)] if not of_others.all() else []
         if of_others.any() and others is not None:
             again = own.filter(pl.col("series").is_in(list(copied)))
-            asked.append((*own_histories(again, ceiling, typical_counts(unlike)), others))
+            asked.append((*own_histories(again, ceiling, theirs), others))
         for histories, scales, teacher in asked:
             given = (histories, scales, teacher, ceiling, curve, horizon)
             for each in _assess_part(*given, twins, left_out=teacher is others):
