@@ -17,8 +17,8 @@ fits in other places in 94.7 to 95.6 % for media of 18 or 40 subregions, in 98.9
 % over all media. Where early ranks count for more in one medium than in another, those over all media held the mean skill in
 media to come in 30.4 to 93.3 % (`tests/study/results/impact_lines.json`).
 
-In 2,000 of each of 2 kinds intervals of boosting held its skill in 96.5 to 96.7 % for media of 18 subregions, in 99.7 to 99.7 %
-for those of six, and in 99.0 to 99.2 % over all media (`tests/study/results/impact_boosting.json`).
+In 2,000 of each of 2 kinds intervals of boosting held its skill in 96.5 to 96.7 % for media of 18 subregions, in 99.7 % for
+those of six, and in 99.0 to 99.2 % over all media (`tests/study/results/impact_boosting.json`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tests of commands on a user's own file share."""
+"""What unit tests share: commands on a user's own file, and how docstrings tell ranges."""
 
 import json
 
@@ -21,3 +21,14 @@ def ask_command(inside, tmp_path):
         return result, json.loads(out.read_text(encoding="utf-8")), page.read_text(encoding="utf-8")
 
     return go
+
+
+@pytest.fixture(scope="session")
+def span():
+    """How a docstring says from where to where percentages lie; one number where that is all."""
+
+    def said(values):
+        low, high = (f"{end:.1f}" for end in (min(values), max(values)))
+        return f"{low} to {high} %" if low != high else f"{low} %"
+
+    return said

@@ -169,7 +169,7 @@ def test_intervals_of_few_subregions_hold_the_skill_in_other_places():
     assert ((few[:, 1] <= few[:, 3]) & (few[:, 3] <= few[:, 2])).mean() > 0.93
 
 
-def test_the_methods_say_of_skill_what_the_study_found(root):
+def test_the_methods_say_of_skill_what_the_study_found(root, span):
     study = json.loads((root / "tests" / "study" / "results" / "impact_lines.json").read_text(encoding="utf-8"))
     worlds = study["worlds"]
     assert study["replicates"] >= 2000
@@ -178,7 +178,7 @@ def test_the_methods_say_of_skill_what_the_study_found(root):
     def held(ends, column="coverage", kinds=("alike", "apart")):
         rows = [item for name, own in worlds.items() if name.endswith(kinds) for item in own.items()]
         found = [100 * row[column] for name, row in rows if name.endswith(ends)]
-        return f"{min(found):.1f} to {max(found):.1f} %"
+        return span(found)
 
     many, few, whole = (held(ends) for ends in (("18 subregions", "40 subregions"), "6 subregions", "all media"))
     told = (
@@ -190,7 +190,7 @@ def test_the_methods_say_of_skill_what_the_study_found(root):
     assert told in " ".join(impact.__doc__.split())
 
 
-def test_the_methods_say_of_boosting_what_the_study_found(root):
+def test_the_methods_say_of_boosting_what_the_study_found(root, span):
     study = json.loads((root / "tests" / "study" / "results" / "impact_boosting.json").read_text(encoding="utf-8"))
     assert study["replicates"] >= 2000
 
@@ -198,7 +198,7 @@ def test_the_methods_say_of_boosting_what_the_study_found(root):
         found = [
             100 * row["coverage"] for own in study["worlds"].values() for name, row in own.items() if name.endswith(end)
         ]
-        return f"{min(found):.1f} to {max(found):.1f} %"
+        return span(found)
 
     told = (
         f"In {study['replicates']:,} of each of {len(study['worlds'])} kinds intervals of boosting held its skill in "

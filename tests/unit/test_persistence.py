@@ -332,7 +332,7 @@ def test_the_methods_say_of_wealth_alone_what_the_study_found(root):
     assert told in " ".join(module.__doc__.split())
 
 
-def test_the_methods_say_of_few_clusters_what_the_study_found(root):
+def test_the_methods_say_of_few_clusters_what_the_study_found(root, span):
     study = json.loads((root / "tests/study/results/few_clusters_pair_by_pair.json").read_text(encoding="utf-8"))
     six, *others = study["worlds"]
     assert six == "6 clusters, half in common"
@@ -342,7 +342,7 @@ def test_the_methods_say_of_few_clusters_what_the_study_found(root):
     def held(worlds, survival):
         rows = [item for world in worlds for item in study["worlds"][world].items()]
         found = [100 * row["coverage"] for name, row in rows if name.startswith("survival") is survival]
-        return f"{min(found):.1f} to {max(found):.1f} %"
+        return span(found)
 
     told = (
         f"In {study['replicates']:,} simulated panels of 120 adopters, intervals of rank correlations held in "
