@@ -1,87 +1,34 @@
-"""What each simulation study's file says, as rows of one table: a function a family of files, (name, content) of each in.
+"""What each study's file says, as rows of the table of simulations: a function a family of files, (name, content) of each in.
 
-Belongs here: which numbers of a file are of one estimand, and what a row is called. Does not: judging them (`simulations.py`).
+Belongs here: which numbers of a file are of one estimand, and what a row is called; of curves in `simulation_curves.py`. Does
+not: judging them (`simulations.py`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-BIAS_PERCENT, POINTS = 10.0, 2.0
-TWO_SIDED, ONE_SIDED = 0.05, 0.025
+sys.path.insert(0, str(Path(__file__).parent))
+from simulation_figures import (
+    CHANNELS,
+    EARLY,
+    ONE_SIDED,
+    PERSISTENCE,
+    PRESENCE,
+    RIPE,
+    SKILL,
+    SPEED,
+    TWO_SIDED,
+    Figure,
+    Files,
+    Found,
+    Head,
+    Study,
+    found_of,
+)
+
 OF_SPEAKERS = 2_000
 """Replicates of the channels' world of speakers, which its file does not state: `test_channels.py` does, and a test compares."""
-
-Study = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a study found of one estimand in one world.
-
-    ``replicates`` were drawn, of which a share ``gave`` such a figure (None: not told). ``bias`` is in the estimand's unit, or
-    ``bias_percent`` in percent of the truth where the file says so; ``no_mean``: no finite number. ``coverage`` is of intervals
-    of ``level``. ``wrong``: how often something is told where nothing is there, of which a share ``rate`` is meant.
-    """
-
-    world: str
-    replicates: int
-    truth: float | None = None
-    bias: float | None = None
-    bias_percent: float | None = None
-    no_mean: bool = False
-    coverage: float | None = None
-    level: float | None = None
-    wrong: float | None = None
-    rate: float | None = None
-    gave: float | None = None
-
-    @property
-    def percent(self) -> float | None:
-        """Bias in percent of a truth that is not 0."""
-        if self.bias_percent is not None or self.bias is None or not self.truth:
-            return self.bias_percent
-        return 100.0 * self.bias / abs(self.truth)
-
-
-@dataclass(frozen=True)
-class Head:
-    """What a row is of: the heading of Methods that it belongs to, what is estimated, what is simulated, in which unit.
-
-    ``truths``: the truth in words where the file has no number; ``astray``: something does not hold that the model takes for
-    granted; what is asked of the bias, in percent of the truth, and of coverage, in points about its level.
-    """
-
-    model: str
-    estimand: str
-    simulated: str
-    unit: str = ""
-    truths: str = ""
-    asked_bias: float = BIAS_PERCENT
-    asked_points: float = POINTS
-    astray: bool = False
-
-
-@dataclass(frozen=True)
-class Found:
-    """A row before it is judged: its figures, and the files, seeds and commits that they are of."""
-
-    head: Head
-    figures: Sequence[Figure]
-    files: Sequence[str]
-    seeds: Sequence[str]
-    commits: Sequence[str]
-
-
-Files = Sequence[tuple[str, Study]]
-EARLY, PERSISTENCE, PRESENCE = "Early authority", "Early lead and later rank", "Presence and outcome"
-CHANNELS, SPEED, CURVES = "Channel and truth", "How fast media were taken up", "Diffusion curves"
-RIPE, SKILL = "How early could anyone have known", "What early authority foretells in another medium"
-
-
-def _of(files: Files, head: Head, figures: Iterable[Figure], commits: Sequence[str] = ()) -> Found:
-    seeds = [str(study["seed"]) for _, study in files]
-    return Found(head, list(figures), [n for n, _ in files], seeds, commits or [study["commit"] for _, study in files])
 
 
 def _no_effect(truth: float, coverage: float) -> dict[str, float]:
@@ -140,10 +87,10 @@ def authority_premium(files: Files) -> list[Found]:
         for row in [rows[outcome]]
     ]
     return [
-        _of(files, mixed, told, commits[:1]),
-        _of(files, head, _premiums(study, ["absolute_growth"], lambda w: w != UNSEEN, False), commits[:1]),
-        _of(files, others, _premiums(study, beside, lambda w: w != UNSEEN), commits),
-        _of(files, unseen, _premiums(study, ["absolute_growth", *beside], lambda w: w == UNSEEN), commits),
+        found_of(files, mixed, told, commits[:1]),
+        found_of(files, head, _premiums(study, ["absolute_growth"], lambda w: w != UNSEEN, False), commits[:1]),
+        found_of(files, others, _premiums(study, beside, lambda w: w != UNSEEN), commits),
+        found_of(files, unseen, _premiums(study, ["absolute_growth", *beside], lambda w: w == UNSEEN), commits),
     ]
 
 
@@ -157,7 +104,7 @@ def authority_astray(files: Files) -> list[Found]:
         PREMIUM_UNIT,
         astray=True,
     )
-    return [_of(files, head, _premiums(study, ["absolute_growth", "matched"], lambda _: True))]
+    return [found_of(files, head, _premiums(study, ["absolute_growth", "matched"], lambda _: True))]
 
 
 def authority_cohorts(files: Files) -> list[Found]:
@@ -180,7 +127,7 @@ def authority_cohorts(files: Files) -> list[Found]:
         )
         for world, row in study["worlds"].items()
     )
-    return [_of(files, head, figures)]
+    return [found_of(files, head, figures)]
 
 
 def presence_coverage(files: Files) -> list[Found]:
@@ -216,27 +163,27 @@ def presence_coverage(files: Files) -> list[Found]:
         rate=TWO_SIDED,
     )
     return [
-        _of(
+        found_of(
             files,
             Head(PRESENCE, "Correlation, and how often “correlated” is said at the margin", drawn, unit),
             figures("coverage_95", 0.95, "said_correlated", ONE_SIDED),
         ),
-        _of(
+        found_of(
             files,
             Head(PRESENCE, "Its inner interval, and how often that shows equivalence at the margin", drawn, unit),
             figures("coverage_90", 0.90, "inner_below_the_margin"),
         ),
-        _of(
+        found_of(
             files,
             Head(PRESENCE, "Its BCa interval, given beside the others", drawn, unit),
             figures("coverage_95_bca", 0.95),
         ),
-        _of(
+        found_of(
             files,
             Head(PRESENCE, "Correlation within fields less that over all", "20 fields with known means", "τ-b"),
             [of_fields],
         ),
-        _of(
+        found_of(
             files,
             Head(
                 PRESENCE,
@@ -266,12 +213,12 @@ def channels_coverage(files: Files) -> list[Found]:
 
     count, worlds, like = study["replicates"], study["worlds"].items(), study["speakers"]
     return [
-        _of(
+        found_of(
             files,
             Head(CHANNELS, "All 21 differences at once", drawn, points, "0 to 16.4 points apart"),
             [all_pairs(*world, count) for world in worlds],
         ),
-        _of(
+        found_of(
             files,
             Head(
                 CHANNELS,
@@ -281,7 +228,7 @@ def channels_coverage(files: Files) -> list[Found]:
             ),
             [largest(*world, count) for world in worlds],
         ),
-        _of(
+        found_of(
             files,
             Head(
                 CHANNELS,
@@ -309,7 +256,7 @@ def speed_coverage(files: Files) -> list[Found]:
         Head(SPEED, f"Where one more series lies{by}", drawn, "years", "one series drawn anew")
         for by in (": prediction interval", ", by rank, at the level that ranks can reach")
     )
-    return [_of(files, head, figures) for head, figures in zip(heads, (plain, ranked), strict=True)]
+    return [found_of(files, head, figures) for head, figures in zip(heads, (plain, ranked), strict=True)]
 
 
 def _words(name: str) -> str:
@@ -340,7 +287,7 @@ def few_pair_by_pair(files: Files) -> list[Found]:
         (Head(PERSISTENCE, "Survival by tercile of early rank, few clusters", drawn, "share"), SURVIVAL),
     )
     return [
-        _of(
+        found_of(
             files,
             head,
             [
@@ -368,7 +315,7 @@ def out_of_core(files: Files) -> list[Found]:
         for world, rows in study["worlds"].items()
         for figure in _readings(world, rows, study["replicates"], (*CORRELATIONS, *SURVIVAL))
     )
-    return [_of(files, head, figures)]
+    return [found_of(files, head, figures)]
 
 
 def top_ranks(files: Files) -> list[Found]:
@@ -381,7 +328,7 @@ def top_ranks(files: Files) -> list[Found]:
         (Head(PERSISTENCE, "Displacement: share of the later top that came after", drawn, "share"), "displacement"),
     )
     return [
-        _of(
+        found_of(
             files,
             head,
             [
@@ -421,7 +368,7 @@ def half_life(files: Files) -> list[Found]:
             held = {"coverage": row["coverage_where_told"], "level": 0.95, "gave": row["told"]}
             told.append(Figure(world, study["replicates"], row["truth"], bias_percent=off, **held))
     return [
-        _of(
+        found_of(
             files,
             Head(
                 PERSISTENCE,
@@ -431,7 +378,7 @@ def half_life(files: Files) -> list[Found]:
             ),
             every,
         ),
-        _of(files, Head(PERSISTENCE, "Half-life where one is told (bias of the median)", drawn, "years"), told),
+        found_of(files, Head(PERSISTENCE, "Half-life where one is told (bias of the median)", drawn, "years"), told),
     ]
 
 
@@ -502,7 +449,7 @@ def reliability(files: Files) -> list[Found]:
             astray,
         ),
     )
-    return [_of(files, head, figures) for head, figures in heads]
+    return [found_of(files, head, figures) for head, figures in heads]
 
 
 CALLED = {
@@ -536,8 +483,8 @@ def impact(files: Files) -> list[Found]:
                     held = {"coverage": row[key], "level": 0.95}
                     come.append(Figure(label + by, study["replicates"], row["to_come"], off, **held))
     return [
-        _of(files, Head(SKILL, f"Skill of these fits in other places ({way})", drawn, "skill"), here),
-        _of(
+        found_of(files, Head(SKILL, f"Skill of these fits in other places ({way})", drawn, "skill"), here),
+        found_of(
             files,
             Head(SKILL, f"Skill in media to come ({way}), which the intervals are not of", drawn, "skill"),
             come,
@@ -554,7 +501,7 @@ def wealth_alone(files: Files) -> list[Found]:
         ("partial_tau_b", "τ-b given wealth, Kendall’s form (a sensitivity)"),
     )
     return [
-        _of(
+        found_of(
             files,
             Head(PERSISTENCE, words, drawn, "τ-b"),
             [
@@ -588,172 +535,4 @@ def ripeness(files: Files) -> list[Found]:
         for world, row in study["results"].items()
         for age, held in row["coverage_80"].items()
     )
-    return [_of(files, head, figures)]
-
-
-# --- curves: files by family, worlds by autocorrelation or by how much was seen
-
-
-def _parameters(files: Files, launched: bool | None = None) -> Iterator[tuple[str, str, Study, Study]]:
-    """World, parameter, its row, its study, of every curve file or of those with or without a launch estimated."""
-    for name, study in files:
-        if launched is not None and ("launch_" in name) != launched:
-            continue
-        family = next(words for key, words in FAMILY_WORDS.items() if name.endswith(f"_{key}.json"))
-        family += ", launch estimated" if "launch_" in name else ""
-        for world, rows in study["results"].items():
-            said = world.rsplit(" autocorrelation ", 1)
-            called = f"{family}, autocorrelation {said[1]}" if len(said) == 2 else f"{family}, {world} seen"
-            yield from ((called, of, row, rows | study) for of, row in rows.items() if isinstance(row, dict))
-
-
-def _share(value: float | None) -> dict[str, Any]:
-    return {"no_mean": True} if value is None else {"bias_percent": value}
-
-
-FAMILY_WORDS = {
-    "gamma_shifted_gompertz": "gamma/shifted Gompertz",
-    "bass": "Bass",
-    "logistic": "logistic",
-    "gompertz": "Gompertz",
-    "weibull": "Weibull",
-    "richards": "Richards",
-}
-"""The longer name first: one ends like another."""
-CEILING = "a ceiling of 100, other parameters drawn"
-COMPLETE, LAUNCHED = (
-    "30 yearly levels with errors of 0.3 to 3 %, independent or not",
-    "30 yearly levels as above, launched up to 4 years earlier or 1 later",
-)
-
-
-def _limits(files: Files) -> dict[str, float]:
-    """Limits that the studies fixed for themselves, in percent and points."""
-    study = files[0][1]
-    found = {"asked_bias": study["asked_bias_percent"]} if "asked_bias_percent" in study else {}
-    if "asked_coverage" in study:
-        found["asked_points"] = round(100.0 * (study["asked_coverage"][1] - study["level"]), 6)
-    return found
-
-
-def _launched(files: Files, launched: bool) -> list[tuple[str, Study]]:
-    return [each for each in files if ("launch_" in each[0]) == launched]
-
-
-def curves_coverage(files: Files) -> list[Found]:
-    """Bootstrap intervals of least squares, profiles, and the usual standard errors."""
-
-    def held(key: str, launched: bool | None) -> Iterator[Figure]:
-        for world, of, row, study in _parameters(files, launched):
-            if key in row:
-                off = _share(row["bias_percent"]) if key == "coverage" and "bias_percent" in row else {}
-                held = {"coverage": row[key], "level": study["level"], "gave": study["share_ok"]}
-                yield Figure(f"{world}: {of}", study["series"], **held, **off)
-
-    asked = _limits(files)
-    heads = (
-        ("Parameters and levels ahead by least squares, bootstrap intervals", COMPLETE, "coverage", False),
-        ("The same where the launch is estimated", LAUNCHED, "coverage", True),
-        (
-            "Profile intervals, errors independent",
-            "complete curves, the launch known or estimated, errors independent",
-            "profile_coverage",
-            None,
-        ),
-        (
-            "Usual standard errors",
-            "complete curves, the launch known or estimated",
-            "coverage_of_usual_standard_errors",
-            None,
-        ),
-    )
-    return [
-        _of(
-            files if launched is None else _launched(files, launched),
-            Head(CURVES, words, drawn, "% of the truth", CEILING, **asked),
-            held(key, launched),
-        )
-        for words, drawn, key, launched in heads
-    ]
-
-
-def curves_bias(files: Files) -> list[Found]:
-    """Bias of least squares, and of estimates that are corrected for it."""
-    corrected = ("corrected", "corrected_where_little")
-    kinds = {"least_squares": "", "corrected": "", "corrected_where_little": " where little bias is told"}
-
-    def off(of_kinds: Sequence[str], launched: bool) -> Iterator[Figure]:
-        for world, of, row, study in _parameters(files, launched):
-            part = {"least_squares": 1.0, "corrected": study["share_corrected"]}
-            for kind in of_kinds:
-                gave = part.get(kind, study["share_of_little_bias"])
-                yield Figure(f"{world}: {of}{kinds[kind]}", study["series"], gave=gave, **_share(row[kind]["percent"]))
-
-    heads = (
-        ("Parameters by least squares", COMPLETE, ("least_squares",), False),
-        ("Parameters corrected for bias, all that are and where little is told", COMPLETE, corrected, False),
-        ("Parameters by least squares where the launch is estimated", LAUNCHED, ("least_squares",), True),
-        ("The same corrected for bias, all that are and where little is told", LAUNCHED, corrected, True),
-    )
-    return [
-        _of(
-            _launched(files, launched),
-            Head(CURVES, words, drawn, "% of the truth", CEILING, **_limits(files)),
-            off(of_kinds, launched),
-        )
-        for words, drawn, of_kinds, launched in heads
-    ]
-
-
-def curves_truncated(files: Files) -> list[Found]:
-    """Medians and bootstrap intervals of curves that are not over, the ceiling and the rest apart."""
-    drawn = "curves seen up to 10 to 99 % of their ceiling"
-
-    def figures(ceiling: bool) -> Iterator[Figure]:
-        for world, of, row, study in _parameters(files):
-            if (of == "m") == ceiling:
-                held = row["coverage_where_there_is_an_interval"]
-                off = _share(row["median_bias_percent"])
-                yield Figure(f"{world}: {of}", study["series"], coverage=held, level=study["level"], **off)
-
-    heads = (
-        Head(CURVES, "Ceiling of a curve that is not over (bias of the median)", drawn, "% of the truth", CEILING),
-        Head(CURVES, "Its other parameters (bias of the median)", drawn, "% of the truth", CEILING),
-    )
-    return [_of(files, head, figures(at == 0)) for at, head in enumerate(heads)]
-
-
-def curves_cut_off(files: Files) -> list[Found]:
-    """Profiles of curves that are not over, whose levels cannot fall below 0, and as if they could."""
-    figures = [
-        Figure(f"{world}, {kind}: {of}", row["intervals"], coverage=row["profile_coverage"], level=study["level"])
-        for world, kind, rows, study in _parameters(files)
-        for of, row in rows.items()
-        if isinstance(row, dict)
-    ]
-    drawn = "Gompertz curves seen up to 10 to 90 %, what falls below 0 cut off there, and the same not cut off"
-    return [_of(files, Head(CURVES, "Profile intervals of a curve that is not over", drawn, "", CEILING), figures)]
-
-
-FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Files], list[Found]]], ...] = (
-    (("ripeness.json",), ripeness),
-    (("curves_coverage_*.json",), curves_coverage),
-    (("curves_bias_*.json",), curves_bias),
-    (("curves_truncated_bias_*.json",), curves_truncated),
-    (("curves_truncated_cut_off_*.json",), curves_cut_off),
-    (("few_clusters_pair_by_pair.json",), few_pair_by_pair),
-    (("few_clusters_out_of_core.json", "large_ranks.json"), out_of_core),
-    (("top_ranks.json",), top_ranks),
-    (("half_life.json",), half_life),
-    (("wealth_alone.json",), wealth_alone),
-    (("reliability.json",), reliability),
-    (("authority_premium.json",), authority_premium),
-    (("authority_astray.json",), authority_astray),
-    (("authority_cohorts.json",), authority_cohorts),
-    (("impact_lines.json",), impact),
-    (("impact_boosting.json",), impact),
-    (("presence_coverage.json",), presence_coverage),
-    (("speed_coverage.json",), speed_coverage),
-    (("channels_coverage.json",), channels_coverage),
-)
-"""Files of a family, by pattern, and what makes rows of them; in the order of the table, which is that of Methods."""
+    return [found_of(files, head, figures)]

@@ -1,7 +1,8 @@
 """Every simulation with a known truth in one table: rows of `results/*.json`, kept as the record `simulations`.
 
 Belongs here: judging what the studies' files say by what was asked, and writing it. Does not: reading them off the files
-(`simulation_rows.py`), the words of the page (`longwave.reports.simulations`). Nothing is entered by hand. Run after any study,
+(`simulation_rows.py`, `simulation_curves.py`), the words of the page (`longwave.reports.simulations`). Nothing is entered by
+hand. Run after any study,
 
     python tests/study/simulations.py
 
@@ -15,7 +16,7 @@ stands in its unit, and intervals and tests judge it. No allowance is made for t
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,24 @@ import polars as pl
 from longwave.warehouse.records import Record, write_record
 
 sys.path.insert(0, str(Path(__file__).parent))
-from simulation_rows import BIAS_PERCENT, FAMILIES, POINTS, Figure, Found, Head
+from simulation_curves import curves_bias, curves_coverage, curves_cut_off, curves_truncated
+from simulation_figures import BIAS_PERCENT, POINTS, Figure, Files, Found, Head
+from simulation_rows import (
+    authority_astray,
+    authority_cohorts,
+    authority_premium,
+    channels_coverage,
+    few_pair_by_pair,
+    half_life,
+    impact,
+    out_of_core,
+    presence_coverage,
+    reliability,
+    ripeness,
+    speed_coverage,
+    top_ranks,
+    wealth_alone,
+)
 
 NAME = "simulations"
 RESULTS = Path(__file__).parent / "results"
@@ -42,6 +60,30 @@ LEFT_OUT = {
 """Files that are no simulation with a known truth, and why."""
 
 WITHIN, CAUTIOUS, FEW, OUTSIDE = "within", "cautious", "few replicates", "outside"
+
+
+FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Files], list[Found]]], ...] = (
+    (("ripeness.json",), ripeness),
+    (("curves_coverage_*.json",), curves_coverage),
+    (("curves_bias_*.json",), curves_bias),
+    (("curves_truncated_bias_*.json",), curves_truncated),
+    (("curves_truncated_cut_off_*.json",), curves_cut_off),
+    (("few_clusters_pair_by_pair.json",), few_pair_by_pair),
+    (("few_clusters_out_of_core.json", "large_ranks.json"), out_of_core),
+    (("top_ranks.json",), top_ranks),
+    (("half_life.json",), half_life),
+    (("wealth_alone.json",), wealth_alone),
+    (("reliability.json",), reliability),
+    (("authority_premium.json",), authority_premium),
+    (("authority_astray.json",), authority_astray),
+    (("authority_cohorts.json",), authority_cohorts),
+    (("impact_lines.json",), impact),
+    (("impact_boosting.json",), impact),
+    (("presence_coverage.json",), presence_coverage),
+    (("speed_coverage.json",), speed_coverage),
+    (("channels_coverage.json",), channels_coverage),
+)
+"""Files of a family, by pattern, and what makes rows of them; in the order of the table, which is that of Methods."""
 
 
 def judged(found: Found) -> dict[str, Any]:
